@@ -1,0 +1,35 @@
+//! # Smart Layer primitives
+//!
+//! The one definition of everything that two parts of the network must agree on to the byte: identifiers, promises, service
+//! level terms, commitments, assignments, Merkle leaves, signing payloads, the arithmetic of fees and scores, and the traits
+//! through which pallets meet. The runtime, the off-chain services and the clients all use this crate and nothing of each other.
+//!
+//! Nothing here does I/O, and everything builds without `std`.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod agreement;
+pub mod assignment;
+pub mod commitment;
+pub mod duty;
+pub mod fees;
+pub mod ids;
+pub mod instance;
+pub mod merkle;
+pub mod node;
+pub mod operation;
+pub mod organisation;
+pub mod payload;
+pub mod promise;
+pub mod quorum;
+pub mod receipt;
+pub mod report;
+pub mod score;
+pub mod session;
+pub mod sla;
+pub mod token;
+pub mod traits;
+
+pub use ids::*;

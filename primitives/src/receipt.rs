@@ -1,0 +1,44 @@
+//! Receipts: what a node signs for every paid answer.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use sp_runtime::traits::Verify;
+
+use crate::{payload::Payload, AccountId, Balance, Hash, SessionId, Signature};
+
+/// A node's statement that it answered a paid request.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Receipt {
+    /// The node that answered (its account, not its service key).
+    pub node: AccountId,
+    /// The session that paid.
+    pub session: SessionId,
+    /// What this call cost, in planck.
+    pub charged: Balance,
+    /// What the session owes in total after it.
+    pub cumulative: Balance,
+    /// [`crate::promise::call_hash`] of the request.
+    pub request_hash: Hash,
+    /// blake2-256 of the answer's bytes.
+    pub result_hash: Hash,
+}
+
+/// A receipt with the signature of the node's service key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct SignedReceipt {
+    /// What is stated.
+    pub receipt: Receipt,
+    /// By the node's service key.
+    pub signature: Signature,
+}
+
+impl Payload for Receipt {
+    const DOMAIN: &'static str = "smartlayer/receipt/1";
+}
+
+impl SignedReceipt {
+    /// Whether `service_key` signed this receipt for the chain with this genesis hash.
+    pub fn verify(&self, genesis: &Hash, service_key: &AccountId) -> bool {
+        self.signature.verify(&self.receipt.signing_payload(genesis)[..], service_key)
+    }
+}
