@@ -4,7 +4,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_runtime::Permill;
 
-use crate::{AccountId, Balance, BlockNumber};
+use crate::{payload::Payload, AccountId, Balance, BlockNumber, SessionId};
 
 /// An open session. Always `deposit = paid + burned + what is still held`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -39,4 +39,15 @@ impl Session {
     pub fn held(&self) -> Balance {
         self.deposit.saturating_sub(self.claimed())
     }
+}
+
+/// What a session's signer signs to ask the node to close the session at once.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct CloseSession {
+    /// The session.
+    pub session: SessionId,
+}
+
+impl Payload for CloseSession {
+    const DOMAIN: &'static str = "smartlayer/close-session/1";
 }
