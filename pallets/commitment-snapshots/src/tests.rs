@@ -1,0 +1,3 @@
+#[test]
+#[docify::export]
+fn a_period_and_its_commitment() {}
