@@ -372,8 +372,8 @@ pub struct ChainInfo {
     pub genesis: Hash,
     /// The last finalised block that was seen.
     pub finalized_block: u32,
-    /// Seconds since that block was seen.
-    pub seconds_since_block: u64,
+    /// Seconds since the chain node last answered.
+    pub seconds_since_seen: u64,
     /// If disconnected, seconds since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds_disconnected: Option<u64>,
@@ -414,6 +414,9 @@ pub enum AnchorProof {
         /// The period to look in; the latest that has one if absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         period: Option<u32>,
+        /// The very operation, by its payload hash; any of this kind if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hash: Option<Hash>,
     },
     /// A node's entry in a service-level report.
     Report {

@@ -167,7 +167,7 @@ fn requests_and_answers_are_this_json() {
     let proof: AnchorProof =
         serde_json::from_value(json!({"of": "operation", "instance": {"tokenType": 1, "index": 7}, "kind": 0}))
             .unwrap();
-    assert_eq!(proof, AnchorProof::Operation { instance, kind: 0, period: None });
+    assert_eq!(proof, AnchorProof::Operation { instance, kind: 0, period: None, hash: None });
     assert_eq!(
         serde_json::to_value(AnchorProof::Report { period: 3, node: NODE.parse().unwrap() }).unwrap(),
         json!({"of": "report", "period": 3, "node": NODE})
