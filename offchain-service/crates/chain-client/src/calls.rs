@@ -1,0 +1,230 @@
+//! The calls that this project sends. Each function makes a [`Call`]; [`crate::ChainClient::submit`] signs and sends it.
+
+use codec::{Compact, Encode};
+use smartlayer_primitives::{
+    commitment::Commitment,
+    merkle::MerkleProof,
+    node::{Endpoint, PeerId},
+    promise::SignedPromise,
+    quorum::{AnchorKey, AnchorSignature, QuorumCertificate},
+    report::ReportEntry,
+    sla::{Objectives, TestResult},
+    token::{ScriptUri, TokenSpec},
+    AccountId, Balance, Hash, Period, SessionId, Signature, TemplateId, TokenTypeId,
+};
+
+/// A call, ready to be signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call(pub(crate) Content);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A call by its names, with its arguments encoded one after the other.
+    Plain { pallet: String, name: String, args: Vec<u8> },
+    /// `Utility.batch_all` over these.
+    Batch(Vec<Call>),
+}
+
+impl Call {
+    /// A call of any pallet: `args` are its arguments' SCALE encodings, one after the other. They are checked against the chain's
+    /// metadata before anything is signed.
+    pub fn raw(pallet: impl Into<String>, name: impl Into<String>, args: Vec<u8>) -> Self {
+        Self(Content::Plain { pallet: pallet.into(), name: name.into(), args })
+    }
+
+    /// All of these in one transaction, or none of them.
+    pub fn batch_all(calls: impl IntoIterator<Item = Call>) -> Self {
+        Self(Content::Batch(calls.into_iter().collect()))
+    }
+
+    /// `Pallet.call`.
+    pub fn name(&self) -> String {
+        match &self.0 {
+            Content::Plain { pallet, name, .. } => format!("{pallet}.{name}"),
+            Content::Batch(calls) => {
+                format!("Utility.batch_all({})", calls.iter().map(Call::name).collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+/// `sp_runtime::MultiAddress::Id`, which is all that this chain uses of it.
+struct Address<'a>(&'a AccountId);
+
+impl Encode for Address<'_> {
+    fn encode_to<T: codec::Output + ?Sized>(&self, out: &mut T) {
+        out.push_byte(0);
+        self.0.encode_to(out);
+    }
+}
+
+macro_rules! calls {
+    ($($(#[doc = $module_doc:literal])+ $module:ident = $pallet:literal {
+        $($(#[doc = $doc:literal])+ fn $name:ident($($arg:ident: $type:ty),*);)+
+    })+) => {
+        $($(#[doc = $module_doc])+
+        pub mod $module {
+            use super::*;
+            $($(#[doc = $doc])+
+            #[allow(clippy::too_many_arguments)]
+            pub fn $name($($arg: $type),*) -> Call {
+                #[allow(unused_mut)]
+                let mut args: Vec<u8> = Vec::new();
+                $($arg.encode_to(&mut args);)*
+                Call::raw($pallet, stringify!($name), args)
+            })+
+        })+
+
+        /// Every call above: pallet, name, number of arguments.
+        const DECLARED: &[(&str, &str, usize)] =
+            &[$($(($pallet, stringify!($name), <[&str]>::len(&[$(stringify!($arg)),*])),)+)+];
+    };
+}
+
+calls! {
+    /// Calls of the pallet `Anchors`.
+    anchors = "Anchors" {
+        /// Registers the signing account as an organisation. `proof` is the key's signature over its ownership.
+        fn register(name: String, endpoint: Endpoint, peer_id: PeerId, key: AnchorKey, proof: AnchorSignature, bond: Balance);
+        /// Changes where the organisation's anchor answers.
+        fn update(endpoint: Endpoint, peer_id: PeerId);
+        /// Replaces the organisation's signing key.
+        fn rotate_key(key: AnchorKey, proof: AnchorSignature);
+        /// Ends the organisation's registration; not while it is elected.
+        fn deregister();
+        /// Takes the bond back once the delay after deregistering is over.
+        fn withdraw_bond();
+    }
+    /// Calls of the pallet `ServiceStaking`.
+    service_staking = "ServiceStaking" {
+        /// Registers the signing account as a service node. `proof` is the service key's signature over its ownership.
+        fn register(endpoint: Endpoint, peer_id: PeerId, service_key: AccountId, proof: Signature, bond: Balance);
+        /// Changes where the node answers.
+        fn update(endpoint: Endpoint, peer_id: PeerId);
+        /// Replaces the node's service key.
+        fn rotate_key(service_key: AccountId, proof: Signature);
+        /// Bonds more, in planck.
+        fn bond_more(amount: Balance);
+        /// Starts to take out of the bond, in planck.
+        fn unbond(amount: Balance);
+        /// Takes out what is released.
+        fn withdraw();
+        /// Pays a node its reward for the period of `entry`, which `proof` shows in the period's report.
+        fn claim_reward(entry: ReportEntry, proof: MerkleProof);
+        /// Pays the anchor its reward for having signed the period's commitment.
+        fn claim_anchor_reward(period: Period);
+    }
+    /// Calls of the pallet `SmartTokens`.
+    smart_tokens = "SmartTokens" {
+        /// Registers a token type and pays its rent for so many periods.
+        fn register(spec: TokenSpec, periods: Period);
+        /// Replaces the token type's script.
+        fn update_script(token_type: TokenTypeId, script_hash: Hash, script_uris: Vec<ScriptUri>);
+        /// Pays the token type's rent for so many periods more.
+        fn fund_rent(token_type: TokenTypeId, periods: Period);
+    }
+    /// Calls of the pallet `SlaRegistry`.
+    sla_registry = "SlaRegistry" {
+        /// The node proposes terms.
+        fn propose(template: TemplateId, objectives: Objectives);
+        /// An anchor proposes other objectives to the node.
+        fn counter(node: AccountId, objectives: Objectives);
+        /// An anchor accepts what the node proposed.
+        fn accept_proposal(node: AccountId);
+        /// The node accepts what the anchor proposed.
+        fn accept_counter();
+        /// Brings the result of the node's serviceability test.
+        fn record_test(result: TestResult, certificate: QuorumCertificate);
+        /// The node puts its tested agreement into force.
+        fn activate();
+        /// The node ends its agreement.
+        fn end();
+    }
+    /// Calls of the pallet `PromiseSettlement`.
+    promise_settlement = "PromiseSettlement" {
+        /// Opens a session to `node`: holds `deposit` planck, spent by promises that `signer` signs.
+        fn open(node: AccountId, signer: AccountId, deposit: Balance, nonce: u64);
+        /// Holds more, in planck.
+        fn top_up(session: SessionId, amount: Balance);
+        /// Pays the node what the promise owes beyond what was claimed.
+        fn claim(promise: SignedPromise);
+        /// As [`claim`], for several sessions.
+        fn claim_batch(promises: Vec<SignedPromise>);
+        /// The node settles the last promise and gives the payer the rest back, at once.
+        fn close(session: SessionId, last: Option<SignedPromise>);
+        /// The payer asks to close; the node has the challenge window to claim.
+        fn request_close(session: SessionId);
+        /// Ends a session whose challenge window is over.
+        fn finish(session: SessionId);
+    }
+    /// Calls of the pallet `CommitmentSnapshots`.
+    commitment_snapshots = "CommitmentSnapshots" {
+        /// Writes a period's commitment.
+        fn submit(commitment: Commitment, certificate: QuorumCertificate);
+    }
+}
+
+/// Calls of the pallet `Balances`.
+pub mod balances {
+    use super::*;
+
+    /// Transfers, and refuses to leave the sender below the existential deposit.
+    pub fn transfer_keep_alive(to: &AccountId, amount: Balance) -> Call {
+        Call::raw("Balances", "transfer_keep_alive", (Address(to), Compact(amount)).encode())
+    }
+}
+
+/// Calls of the pallet `Elections`.
+pub mod elections {
+    use super::*;
+
+    /// Votes with `stake` planck for these candidates, best first.
+    pub fn vote(candidates: Vec<AccountId>, stake: Balance) -> Call {
+        Call::raw("Elections", "vote", (candidates, Compact(stake)).encode())
+    }
+
+    /// Stands for election. `candidates` is how many there are now, or more.
+    pub fn submit_candidacy(candidates: u32) -> Call {
+        Call::raw("Elections", "submit_candidacy", Compact(candidates).encode())
+    }
+}
+
+/// Every call that this project may send: pallet, name, number of arguments.
+pub(crate) fn required() -> impl Iterator<Item = (&'static str, &'static str, usize)> {
+    let foreign = [
+        ("Balances", "transfer_keep_alive", 2),
+        ("Elections", "vote", 2),
+        ("Elections", "submit_candidacy", 1),
+        ("Utility", "batch_all", 1),
+    ];
+    DECLARED.iter().copied().chain(foreign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_encoded_in_order() {
+        let call = promise_settlement::open(AccountId::new([1; 32]), AccountId::new([2; 32]), 3, 4);
+        let Content::Plain { pallet, name, args } = call.0 else { panic!("not plain") };
+        assert_eq!((pallet.as_str(), name.as_str()), ("PromiseSettlement", "open"));
+        let expected = [&[1; 32][..], &[2; 32], &3u128.to_le_bytes(), &4u64.to_le_bytes()].concat();
+        assert_eq!(args, expected);
+    }
+
+    #[test]
+    fn a_transfer_is_what_wallets_send() {
+        let Content::Plain { args, .. } = balances::transfer_keep_alive(&AccountId::new([7; 32]), 1).0 else {
+            panic!("not plain")
+        };
+        assert_eq!(args, [&[0u8][..], &[7; 32], &[4]].concat());
+    }
+
+    #[test]
+    fn a_batch_names_what_it_does() {
+        let batch = Call::batch_all([service_staking::withdraw(), sla_registry::end()]);
+        assert_eq!(batch.name(), "Utility.batch_all(ServiceStaking.withdraw, SlaRegistry.end)");
+        assert!(required().any(|r| r == ("Anchors", "register", 6)));
+    }
+}
