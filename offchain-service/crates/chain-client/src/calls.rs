@@ -92,6 +92,8 @@ calls! {
         fn rotate_key(key: AnchorKey, proof: AnchorSignature);
         /// Ends the organisation's registration; not while it is elected.
         fn deregister();
+        /// Bonds more, in planck.
+        fn bond_more(amount: Balance);
         /// Takes the bond back once the delay after deregistering is over.
         fn withdraw_bond();
     }
@@ -139,6 +141,8 @@ calls! {
         fn activate();
         /// The node ends its agreement.
         fn end();
+        /// Removes the agreement of a node that is no longer bonded.
+        fn expire(node: AccountId);
     }
     /// Calls of the pallet `PromiseSettlement`.
     promise_settlement = "PromiseSettlement" {

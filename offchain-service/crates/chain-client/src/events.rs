@@ -1,12 +1,13 @@
 //! What happened in a block.
 
 use codec::{Decode, DecodeAll};
-use smartlayer_primitives::{AccountId, Balance, BlockNumber, SessionId, TokenTypeId};
+use smartlayer_primitives::{AccountId, Balance, BlockNumber, Hash, Period, SessionId, TokenTypeId};
 use subxt::{config::SubstrateConfig, events::Phase};
 
 use crate::{
-    error::Error,
+    error::{DispatchFailure, Error},
     link::{in_full, Link},
+    submit::explain,
 };
 
 /// An event and what caused it.
@@ -26,6 +27,13 @@ macro_rules! events {
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Event {
             $($(#[doc = $doc])+ $variant { $($(#[doc = $field_doc])+ $field: $type,)* },)+
+            /// One promise of a batch could not be claimed; the others were.
+            SessionClaimFailed {
+                /// Its session.
+                session: SessionId,
+                /// Why.
+                failure: DispatchFailure,
+            },
             /// A call failed. [`crate::ChainClient::submit`] turns it into an error.
             ExtrinsicFailed {
                 /// The dispatch error and what it cost, SCALE-encoded.
@@ -43,7 +51,7 @@ macro_rules! events {
         }
 
         impl Event {
-            fn from_parts(pallet: &str, name: &str, fields: &[u8]) -> Result<Self, codec::Error> {
+            fn from_parts(link: &Link, pallet: &str, name: &str, fields: &[u8]) -> Result<Self, codec::Error> {
                 $(if (pallet, name) == ($pallet, $name) {
                     // A tuple's encoding is its parts' in order, as a variant's is its fields'.
                     #[derive(Decode)]
@@ -51,6 +59,10 @@ macro_rules! events {
                     let Fields { $($field,)* } = Fields::decode_all(&mut &fields[..])?;
                     return Ok(Self::$variant { $($field,)* });
                 })+
+                if (pallet, name) == ("PromiseSettlement", "ClaimFailed") {
+                    let session = SessionId::decode(&mut &fields[..])?;
+                    return Ok(Self::SessionClaimFailed { session, failure: explain(link, &fields[32..]) });
+                }
                 if (pallet, name) == ("System", "ExtrinsicFailed") {
                     return Ok(Self::ExtrinsicFailed { error: fields.to_vec() });
                 }
@@ -83,6 +95,15 @@ events! {
         /// The node that it pays.
         node: AccountId,
         /// What is held, in planck.
+        deposit: Balance,
+    }
+    /// More was put into a session.
+    SessionToppedUp = "PromiseSettlement" "ToppedUp" {
+        /// The session.
+        session: SessionId,
+        /// How much more, in planck.
+        amount: Balance,
+        /// All that was ever put in, in planck.
         deposit: Balance,
     }
     /// A claim paid a node.
@@ -122,12 +143,100 @@ events! {
         /// What the payer got back.
         refunded: Balance,
     }
+    /// A period began.
+    PeriodStarted = "CommitmentSnapshots" "PeriodStarted" {
+        /// The period.
+        period: Period,
+        /// How many blocks it has.
+        length: BlockNumber,
+        /// The seed of its duty ranking.
+        seed: Hash,
+    }
+    /// A period's commitment was accepted.
+    Committed = "CommitmentSnapshots" "Committed" {
+        /// The period.
+        period: Period,
+        /// The commitment's hash.
+        hash: Hash,
+        /// The anchor that wrote it.
+        writer: AccountId,
+    }
+    /// An anchor did not write when it was its turn.
+    DutyMissed = "CommitmentSnapshots" "DutyMissed" {
+        /// The anchor.
+        anchor: AccountId,
+        /// The period.
+        period: Period,
+    }
+    /// The active set of anchors changed.
+    ActiveSetChanged = "Anchors" "ActiveSetChanged" {
+        /// The new set's number.
+        id: u32,
+        /// How many anchors it has.
+        members: u32,
+    }
+    /// A period's commitment gave out rewards.
+    RewardsMinted = "ServiceStaking" "RewardsMinted" {
+        /// The period.
+        period: Period,
+        /// For all service nodes together, in planck.
+        nodes: Balance,
+        /// For each anchor that signed, in planck.
+        each_anchor: Balance,
+    }
+    /// A node was paid its reward.
+    RewardPaid = "ServiceStaking" "RewardPaid" {
+        /// The period.
+        period: Period,
+        /// The node.
+        node: AccountId,
+        /// How much, in planck.
+        amount: Balance,
+    }
+    /// An anchor was paid its reward.
+    AnchorRewardPaid = "ServiceStaking" "AnchorRewardPaid" {
+        /// The period.
+        period: Period,
+        /// The organisation's account.
+        anchor: AccountId,
+        /// How much, in planck.
+        amount: Balance,
+    }
+    /// A node passed its serviceability test.
+    TestPassed = "SlaRegistry" "TestPassed" {
+        /// The node.
+        node: AccountId,
+        /// The period of the test.
+        period: Period,
+    }
+    /// A node failed its serviceability test.
+    TestFailed = "SlaRegistry" "TestFailed" {
+        /// The node.
+        node: AccountId,
+        /// The period of the test.
+        period: Period,
+    }
     /// A token type was registered.
     TokenRegistered = "SmartTokens" "Registered" {
         /// Its number.
         token_type: TokenTypeId,
         /// Who registered it.
         issuer: AccountId,
+    }
+}
+
+impl Event {
+    /// The session that it happened to, if it is about one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::SessionOpened { session, .. }
+            | Self::SessionToppedUp { session, .. }
+            | Self::SessionClaimed { session, .. }
+            | Self::SessionClaimFailed { session, .. }
+            | Self::SessionCloseRequested { session, .. }
+            | Self::SessionClosed { session, .. } => Some(*session),
+            _ => None,
+        }
     }
 }
 
@@ -142,7 +251,7 @@ pub(crate) fn decode(link: &Link, bytes: Vec<u8>) -> Result<Vec<EventRecord>, Er
             Phase::ApplyExtrinsic(index) => Some(index),
             _ => None,
         };
-        let decoded = Event::from_parts(event.pallet_name(), event.event_name(), event.field_bytes());
+        let decoded = Event::from_parts(link, event.pallet_name(), event.event_name(), event.field_bytes());
         let event = decoded.map_err(|e| bad(format!("{}.{}: {e}", event.pallet_name(), event.event_name())))?;
         records.push(EventRecord { extrinsic, event });
     }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use codec::{Decode, DecodeAll};
+use codec::{Decode, DecodeAll, Encode};
 use smartlayer_primitives::{BlockNumber, Hash};
 use subxt::{
     client::{OfflineClient, OfflineClientAtBlock},
@@ -156,6 +156,27 @@ impl Link {
             }
             last = Some(newest);
         }
+    }
+
+    /// Asks a pallet's view function.
+    pub async fn view_function<A: Encode, R: Decode>(
+        &self,
+        at: Hash,
+        pallet: &str,
+        name: &str,
+        args: &A,
+    ) -> Result<R, Error> {
+        let what = || format!("the view function {pallet}.{name}");
+        let function = self.metadata.pallet_by_name(pallet).and_then(|p| p.view_function_by_name(name));
+        let function = function.ok_or_else(|| Error::OtherChain { url: self.url.clone(), missing: what() })?;
+        let input = (function.query_id(), args.encode()).encode();
+        let call = self.rpc.state_call("RuntimeViewFunction_execute_view_function", Some(&input), Some(H256(at.0)));
+        let bytes = self.ask("a view function", call).await?;
+        // What it answers, or the runtime's reason why it did not run.
+        let bad = |reason: String| Error::Decode { what: what(), reason };
+        let answer = Result::<Vec<u8>, u8>::decode(&mut &bytes[..]).map_err(|e| bad(e.to_string()))?;
+        let answer = answer.map_err(|code| bad(format!("the runtime refused it, reason {code}")))?;
+        R::decode_all(&mut &answer[..]).map_err(|e| bad(e.to_string()))
     }
 
     fn hashers(&self, pallet: &str, name: &str) -> Vec<StorageHasher> {

@@ -166,6 +166,7 @@ storages! {
     }
     "PromiseSettlement" {
         SESSIONS = "Sessions": One<SessionId> => Session;
+        LAST_NONCE = "LastNonce": One<AccountId> => u64;
     }
     "CommitmentSnapshots" {
         CLOCK = "Clock": () => PeriodClock;

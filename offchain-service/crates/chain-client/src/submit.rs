@@ -178,7 +178,7 @@ async fn outcome(link: &Link, call: &str, block: Hash, extrinsic: Hash) -> Resul
 }
 
 /// The pallet's name and documentation of an error, from the metadata.
-fn explain(link: &Link, error: &[u8]) -> DispatchFailure {
+pub(crate) fn explain(link: &Link, error: &[u8]) -> DispatchFailure {
     let plain = |name: String, docs: String| DispatchFailure { pallet: None, name, docs };
     match DispatchError::decode_from(error, link.metadata.clone()) {
         Ok(DispatchError::Module(module)) => match module.details() {

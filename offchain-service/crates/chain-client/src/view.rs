@@ -12,7 +12,7 @@ use smartlayer_primitives::{
     quorum::AnchorSet,
     session::Session,
     sla::Template,
-    token::TokenType,
+    token::{Redundancy, TokenType},
     AccountId, Balance, BlockNumber, Hash, Period, SessionId, TemplateId, TokenTypeId,
 };
 
@@ -201,6 +201,12 @@ impl View {
         Ok(sessions)
     }
 
+    /// The least nonce that the payer's next session may have; nothing once all are used.
+    pub async fn next_session_nonce(&self, payer: &AccountId) -> Result<Option<u64>, Error> {
+        let last = self.get(&storage::LAST_NONCE, One(payer.clone())).await?;
+        Ok(last.map_or(Some(0), |last| last.checked_add(1)))
+    }
+
     // Tokens
 
     /// A token type.
@@ -211,6 +217,12 @@ impl View {
     /// All token types.
     pub async fn tokens(&self) -> Result<Vec<(TokenTypeId, TokenType)>, Error> {
         self.map(&storage::TOKENS).await
+    }
+
+    /// What keeping each instance of a token type with this redundancy available costs for so many periods, in planck; nothing if the
+    /// chain would not allow it.
+    pub async fn rent_quote(&self, redundancy: Redundancy, periods: Period) -> Result<Option<Balance>, Error> {
+        self.link.view_function(self.block.hash, "SmartTokens", "rent_quote", &(redundancy, periods)).await
     }
 
     /// The number that the next registered token type gets.
