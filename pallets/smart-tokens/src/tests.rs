@@ -1,0 +1,3 @@
+#[docify::export]
+#[test]
+fn register_and_fund() {}
