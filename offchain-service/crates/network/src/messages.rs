@@ -113,6 +113,8 @@ pub enum Content {
 }
 
 /// What an anchor asks another to attest.
+// Always behind the box of [`Request::Attest`].
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub enum AttestRequest {
     /// A period's commitment and all it is made of.
