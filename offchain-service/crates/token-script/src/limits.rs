@@ -1,0 +1,56 @@
+//! How much of anything a token script may ask for.
+
+/// The bounds within which a script is read and evaluated. The defaults admit every published script known to the authors
+/// with room to spare (the largest has 1.6 MB and about 30 levels).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The script's size in bytes. Default: 4 MiB.
+    pub bytes: usize,
+    /// How deep elements may nest. Default: 128.
+    pub depth: usize,
+    /// How many elements, comments and processing instructions there may be. Default: 100,000.
+    pub nodes: usize,
+    /// How many XML attributes one element may have. Default: 128.
+    pub xml_attributes: usize,
+    /// How many namespace declarations there may be in total. Default: 1,024.
+    pub namespaces: usize,
+    /// How many contracts, attributes, selections, cards, data objects or arguments there may be, each. Default: 512.
+    pub items: usize,
+    /// How deep the parts of a filter may nest. Default: 32.
+    pub filter_depth: usize,
+    /// How many parts a filter may have. Default: 512.
+    pub filter_nodes: usize,
+    /// How deep attributes may refer to each other. Default: 32.
+    pub reference_depth: usize,
+    /// How many origins and references one evaluation may visit. Default: 10,000.
+    pub steps: usize,
+    /// How many distinct Ethereum calls one evaluation may ask for. Default: 64.
+    pub calls: usize,
+    /// The largest result of an Ethereum call that is looked at, in bytes. Default: 64 KiB.
+    pub call_result: usize,
+    /// What the values decoded from one call may take up in memory, in bytes. Default: 1 MiB.
+    pub decoded: usize,
+    /// The longest text that a caller may enter as an argument, in bytes. Default: 16 KiB.
+    pub entry: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            bytes: 4 << 20,
+            depth: 128,
+            nodes: 100_000,
+            xml_attributes: 128,
+            namespaces: 1024,
+            items: 512,
+            filter_depth: 32,
+            filter_nodes: 512,
+            reference_depth: 32,
+            steps: 10_000,
+            calls: 64,
+            call_result: 64 << 10,
+            decoded: 1 << 20,
+            entry: 16 << 10,
+        }
+    }
+}

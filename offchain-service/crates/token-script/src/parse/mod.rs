@@ -1,0 +1,214 @@
+//! From XML to the model, whatever the namespace version.
+
+mod attribute;
+mod call;
+mod card;
+mod contract;
+mod label;
+
+use std::collections::BTreeSet;
+
+use roxmltree::Node;
+
+use crate::{
+    xml::Xml, DataField, DataObject, Filter, Limits, Namespace, Problem, Reason, ScriptError, Selection, TokenScript,
+};
+
+const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
+
+pub(crate) fn script(bytes: &[u8], limits: &Limits) -> Result<TokenScript, ScriptError> {
+    let xml = Xml::parse(bytes, limits)?;
+    let root = token_element(&xml)?;
+    let namespace = root.tag_name().namespace().unwrap_or_default();
+    let version = Namespace::ALL
+        .into_iter()
+        .find(|version| namespace == format!("http://tokenscript.org/{version}/tokenscript"))
+        .ok_or_else(|| ScriptError::new(Reason::UnknownNamespace(shorten(namespace)), xml.line(root)))?;
+    Parser { xml: &xml, namespace, limits, problems: Vec::new() }.token(root, version)
+}
+
+/// The `token` element: the document element, or what an enveloping signature wraps.
+fn token_element<'a, 'i>(xml: &'a Xml<'i>) -> Result<Node<'a, 'i>, ScriptError> {
+    let root = xml.document.root_element();
+    let wrapped =
+        (root.tag_name().namespace() == Some(SIGNATURE) && root.tag_name().name() == "Signature").then(|| {
+            let objects = root.children().filter(|n| n.tag_name().name() == "Object");
+            objects.flat_map(|object| object.children()).find(|n| n.is_element())
+        });
+    let token = wrapped.flatten().unwrap_or(root);
+    let is_script = token.tag_name().namespace().is_some_and(|uri| uri.starts_with("http://tokenscript.org/"));
+    if !is_script || token.tag_name().name() != "token" {
+        return Err(ScriptError::new(Reason::NotATokenScript, xml.line(token)));
+    }
+    Ok(token)
+}
+
+/// Keeps quotations of the script in errors short.
+fn shorten(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+/// A text with its white space collapsed.
+fn collapse(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+struct Parser<'a, 'i> {
+    xml: &'a Xml<'i>,
+    namespace: &'a str,
+    limits: &'a Limits,
+    problems: Vec<Problem>,
+}
+
+impl<'a, 'i> Parser<'a, 'i> {
+    fn token(mut self, root: Node<'a, 'i>, namespace: Namespace) -> Result<TokenScript, ScriptError> {
+        let labels = self.labels(root, &["label", "name"]);
+        let meta = self.child(root, "meta");
+        let descriptions = meta.map(|meta| self.strings(self.children(meta, "description"))).unwrap_or_default();
+        let contracts = self.contracts(root)?;
+        let origins = self.token_origins(root);
+        let holding = origins.first().cloned().or_else(|| match contracts.as_slice() {
+            [only] => Some(only.name.clone()),
+            _ => None,
+        });
+        let attributes = self.attributes(root, &contracts, holding.as_deref())?;
+        let selections = self.selections(root)?;
+        let cards = self.cards(root, &contracts, holding.as_deref())?;
+        let name = [root.attribute("name").map(collapse), labels.text("en").map(String::from), holding]
+            .into_iter()
+            .flatten()
+            .find(|name| !name.is_empty())
+            .ok_or_else(|| ScriptError::new(Reason::MissingName { element: "token" }, self.xml.line(root)))?;
+        let data_objects = self.data_objects(root)?;
+        let signed = self.xml.document.descendants().any(|n| n.has_tag_name((SIGNATURE, "Signature")));
+        self.problems.sort_by_key(|problem| problem.line);
+        Ok(TokenScript {
+            namespace,
+            name,
+            labels,
+            descriptions,
+            custodian: matches!(root.attribute("custodian"), Some("true" | "1")),
+            signed,
+            contracts,
+            origins,
+            attributes,
+            selections,
+            cards,
+            data_objects,
+            problems: self.problems,
+            limits: self.limits.clone(),
+        })
+    }
+
+    /// The selections that are children of `parent`, or, as in 2019, of its `selections`.
+    fn selections(&mut self, parent: Node<'a, 'i>) -> Result<Vec<Selection>, ScriptError> {
+        let group = self.child(parent, "selections");
+        let nodes =
+            self.children(parent, "selection").chain(group.into_iter().flat_map(|g| self.children(g, "selection")));
+        let nodes = self.bounded(nodes, "selections")?;
+        let mut names = BTreeSet::new();
+        let mut selections = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let line = self.xml.line(node);
+            let name = self.name(node, "selection")?;
+            self.unique(&mut names, &name, "selections", line)?;
+            let expression = match (node.attribute("filter"), self.child(node, "filter")) {
+                (Some(filter), _) => filter.trim().to_string(),
+                (None, Some(filter)) => text(filter).trim().to_string(),
+                (None, None) => String::new(),
+            };
+            let filter = Filter::parse(&expression, self.limits);
+            if let Err(error) = &filter {
+                self.problem(line, format!("the filter of selection {}: {error}", shorten(&name)));
+            }
+            let (labels, denial) = (self.labels(node, &["label", "name"]), self.labels(node, &["denial"]));
+            selections.push(Selection { name, labels, denial, expression, filter, line });
+        }
+        Ok(selections)
+    }
+
+    fn data_objects(&mut self, root: Node<'a, 'i>) -> Result<Vec<DataObject>, ScriptError> {
+        const ASNX: &str = "urn:ietf:params:xml:ns:asnx";
+        let types = root.children().filter(|n| n.has_tag_name((ASNX, "module"))).flat_map(|module| {
+            module.children().filter(|n| n.tag_name().name() == "namedType" && n.attribute("name").is_some())
+        });
+        let mut objects = Vec::new();
+        for named in self.bounded(types, "data objects")? {
+            let fields =
+                named.descendants().filter(|n| n.tag_name().name() == "element" && n.attribute("name").is_some());
+            let attribute = |node: Node<'a, 'i>, name: &str| {
+                node.attributes().find(|a| a.name() == name).map(|a| collapse(a.value())).unwrap_or_default()
+            };
+            let fields = self.bounded(fields, "fields of a data object")?;
+            objects.push(DataObject {
+                name: attribute(named, "name"),
+                fields: fields
+                    .into_iter()
+                    .map(|field| DataField {
+                        name: attribute(field, "name"),
+                        ty: attribute(field, "type"),
+                        indexed: attribute(field, "indexed") == "true",
+                    })
+                    .collect(),
+            });
+        }
+        Ok(objects)
+    }
+
+    // Helpers that every part uses.
+
+    /// The element children of `node` in the script's own namespace called `name`.
+    fn children<'b>(&self, node: Node<'a, 'i>, name: &'b str) -> impl Iterator<Item = Node<'a, 'i>> + use<'a, 'b, 'i> {
+        let namespace = self.namespace;
+        node.children().filter(move |n| n.has_tag_name((namespace, name)))
+    }
+
+    fn child(&self, node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+        self.children(node, name).next()
+    }
+
+    /// Whether `node` is the script's own element `name`.
+    fn is(&self, node: Node<'a, 'i>, name: &str) -> bool {
+        node.has_tag_name((self.namespace, name))
+    }
+
+    /// `name`, or `id` as in 2019.
+    fn name(&self, node: Node<'a, 'i>, element: &'static str) -> Result<String, ScriptError> {
+        let name = node.attribute("name").or(node.attribute("id")).map(collapse).filter(|name| !name.is_empty());
+        name.ok_or_else(|| ScriptError::new(Reason::MissingName { element }, self.xml.line(node)))
+    }
+
+    fn bounded<T>(&self, items: impl Iterator<Item = T>, kind: &'static str) -> Result<Vec<T>, ScriptError> {
+        let limit = self.limits.items;
+        let items: Vec<T> = items.take(limit + 1).collect();
+        match items.len() > limit {
+            true => Err(ScriptError::new(Reason::TooMany { kind, limit }, None)),
+            false => Ok(items),
+        }
+    }
+
+    fn unique(
+        &self,
+        names: &mut BTreeSet<String>,
+        name: &str,
+        kind: &'static str,
+        line: u32,
+    ) -> Result<(), ScriptError> {
+        match names.insert(name.to_string()) {
+            true => Ok(()),
+            false => Err(ScriptError::new(Reason::Duplicate { kind, name: shorten(name) }, line)),
+        }
+    }
+
+    fn problem(&mut self, line: u32, detail: String) {
+        // A script can't make the list longer than itself, but it could repeat itself.
+        if self.problems.len() < self.limits.items {
+            self.problems.push(Problem { line, detail });
+        }
+    }
+}
+
+/// All text directly inside `node`.
+fn text(node: Node<'_, '_>) -> String {
+    node.children().filter(|n| n.is_text()).filter_map(|n| n.text()).collect()
+}
