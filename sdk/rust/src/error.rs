@@ -1,0 +1,156 @@
+//! What can go wrong on the way to an answer.
+
+use smartlayer_api_types::{ApiError, ErrorCode};
+use smartlayer_chain_client as chain;
+use smartlayer_primitives::{receipt::SignedReceipt, AccountId, Balance, SessionId};
+
+/// Why there is no answer, or none that can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The chain could not be read, or refused.
+    #[error(transparent)]
+    Chain(#[from] chain::Error),
+    /// The service could not be reached, or hung up. If a promise was sent, the service may have taken it.
+    #[error("cannot reach {url}: {reason}")]
+    Unreachable {
+        /// The service.
+        url: String,
+        /// What the attempt said.
+        reason: String,
+    },
+    /// The service answered something that is not what it should be.
+    #[error("{url} answered nonsense: {reason}")]
+    Nonsense {
+        /// The service.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The service refused the request, or failed. [`ApiError::code`] says which, and its remedy.
+    #[error("{url} refused: {error}; {}", error.code.remedy())]
+    Api {
+        /// The service.
+        url: String,
+        /// Its error.
+        error: ApiError,
+    },
+    /// The node answered that the call is not possible, and charged for finding out: the token script's selection denies it, or the
+    /// script's evaluation failed.
+    #[error("{url} answered: {error}; {}; it was charged {}", error.code.remedy(), crate::amount::format(receipt.receipt.charged))]
+    Charged {
+        /// The service.
+        url: String,
+        /// Why not.
+        error: ApiError,
+        /// The node's receipt, checked.
+        receipt: Box<SignedReceipt>,
+    },
+    /// The service answered with an error that this program does not know.
+    #[error("{url} refused with the unknown error {code}: {message}")]
+    UnknownError {
+        /// The service.
+        url: String,
+        /// The number.
+        code: i32,
+        /// The service's words.
+        message: String,
+    },
+    /// The service asks for more than the caller allows.
+    #[error("the call costs {}, more than the allowed {}", crate::amount::format(*price), crate::amount::format(*limit))]
+    TooExpensive {
+        /// What it asks for, in planck.
+        price: Balance,
+        /// What the caller allows.
+        limit: Balance,
+    },
+    /// The session's deposit does not cover the call.
+    #[error("session {session:?} has {} left, the call costs {}; top it up or open another", crate::amount::format(*left), crate::amount::format(*price))]
+    DepositSpent {
+        /// The session.
+        session: SessionId,
+        /// What is left to promise, in planck.
+        left: Balance,
+        /// What the call costs.
+        price: Balance,
+    },
+    /// There is no session to pay this node from.
+    #[error("no open session to {node}; open one first")]
+    NoSession {
+        /// The node.
+        node: AccountId,
+    },
+    /// The service's receipt does not hold. The promise was given; do not use this node again before looking into it.
+    #[error("the receipt of {node} does not hold: {problem}")]
+    BadReceipt {
+        /// The node.
+        node: AccountId,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The service claims that more is owed than was ever promised.
+    #[error("the node says that session {session:?} owes {}, but no such promise was signed", crate::amount::format(*claimed))]
+    FalseDebt {
+        /// The session.
+        session: SessionId,
+        /// What the node says is owed, in planck.
+        claimed: Balance,
+    },
+    /// What was answered does not prove what was asked.
+    #[error("not proved: {0}")]
+    NotProved(String),
+    /// None of the nodes that could answer did.
+    #[error("none of the {} nodes tried answered; the last said: {last}", tried)]
+    AllFailed {
+        /// How many.
+        tried: usize,
+        /// The last error.
+        last: Box<Error>,
+    },
+    /// The file that remembers what was promised cannot be used.
+    #[error("cannot use the payment record {path}: {reason}")]
+    Record {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The service's error code, if a service refused.
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Api { error, .. } | Self::Charged { error, .. } => Some(error.code),
+            _ => None,
+        }
+    }
+
+    /// Whether another node may answer the same call.
+    pub fn is_about_the_node(&self) -> bool {
+        use ErrorCode::*;
+        match self {
+            Self::Unreachable { .. } | Self::Nonsense { .. } | Self::NoSession { .. } | Self::DepositSpent { .. } => {
+                true
+            }
+            Self::TooExpensive { .. } | Self::UnknownError { .. } | Self::FalseDebt { .. } => true,
+            Self::Api { error, .. } => {
+                error.code.is_payment()
+                    || matches!(
+                        error.code,
+                        Internal
+                            | Overloaded
+                            | ShuttingDown
+                            | NotServing
+                            | NotTheExecutor
+                            | UnknownInstance
+                            | ScriptUnavailable
+                            | EvmFailure
+                            | ChainUnavailable
+                            | NoAnchor
+                            | ProofInvalid
+                    )
+            }
+            _ => false,
+        }
+    }
+}

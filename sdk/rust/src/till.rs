@@ -1,0 +1,334 @@
+//! Promises and receipts: paid calls, one after the other in each session.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde::{de::DeserializeOwned, Serialize};
+use smartlayer_api_types::{
+    rpc::SessionState,
+    x402::{self, PaymentPayload, SessionTerms},
+    ErrorCode,
+};
+use smartlayer_chain_client::{ChainClient, Keypair};
+use smartlayer_primitives::{
+    promise::{call_hash, Promise, SignedPromise},
+    receipt::SignedReceipt,
+    session::Session,
+    AccountId, Balance, Hash, SessionId,
+};
+
+use crate::{
+    error::Error,
+    record::{Book, Record},
+    service::{request, Answer, ServiceClient},
+};
+
+/// How often a node that does not know a finalised session yet is asked again.
+const UNKNOWN_SESSION_RETRIES: u32 = 20;
+/// How long to wait in between.
+const UNKNOWN_SESSION_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a paid call needs to know from the chain.
+#[async_trait]
+pub(crate) trait Source: Send + Sync {
+    /// A session, as finalised.
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error>;
+    /// The key that signs a node's receipts, as finalised.
+    async fn service_key(&self, node: &AccountId) -> Result<Option<AccountId>, Error>;
+}
+
+#[async_trait]
+impl Source for ChainClient {
+    async fn session(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        Ok(self.finalized()?.session(id).await?)
+    }
+
+    async fn service_key(&self, node: &AccountId) -> Result<Option<AccountId>, Error> {
+        Ok(self.finalized()?.node(node).await?.map(|n| n.service_key))
+    }
+}
+
+/// Signs promises and keeps count. Knows nothing of how sessions are opened.
+pub(crate) struct Till {
+    genesis: Hash,
+    chain: Box<dyn Source>,
+    /// What signs promises.
+    signer: Keypair,
+    record: Mutex<Record>,
+    /// One call at a time in each session: its promises rise one after the other.
+    turns: Mutex<HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>>,
+    /// What nodes told of their terms, by URL.
+    terms: Mutex<HashMap<String, Arc<Offer>>>,
+    /// Which key signs for which node.
+    service_keys: Mutex<HashMap<AccountId, AccountId>>,
+}
+
+/// A node's terms and prices.
+struct Offer {
+    terms: SessionTerms,
+    prices: BTreeMap<String, Balance>,
+}
+
+/// An answer that was paid for, its receipt checked.
+#[derive(Clone, Debug)]
+pub struct Paid<R> {
+    /// The result.
+    pub result: R,
+    /// The answer's bytes, which the receipt's result hash is of.
+    pub body: Vec<u8>,
+    /// The node's receipt; nothing for a method that this node gives for free.
+    pub receipt: Option<SignedReceipt>,
+    /// From sending to the last byte.
+    pub latency: Duration,
+}
+
+impl<R> Paid<R> {
+    /// What it cost, in planck.
+    pub fn charged(&self) -> Balance {
+        self.receipt.as_ref().map_or(0, |r| r.receipt.charged)
+    }
+}
+
+impl Till {
+    pub fn new(genesis: Hash, chain: Box<dyn Source>, signer: Keypair, record: Record) -> Self {
+        Self {
+            genesis,
+            chain,
+            signer,
+            record: Mutex::new(record),
+            turns: Default::default(),
+            terms: Default::default(),
+            service_keys: Default::default(),
+        }
+    }
+
+    pub fn signer(&self) -> &Keypair {
+        &self.signer
+    }
+
+    /// Calls a paid method and pays for it from `session`, at most `limit` planck. The receipt is checked before this returns.
+    ///
+    /// Calls in one session wait for each other; for more at once, open more sessions. If this fails after the promise was sent, the
+    /// next call first asks the node how far it got.
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        service: &ServiceClient,
+        session: SessionId,
+        method: &str,
+        params: impl Serialize,
+        limit: Balance,
+    ) -> Result<Paid<R>, Error> {
+        let body = request(method, params);
+        let turn = self.turn(session);
+        let _turn = turn.lock().await;
+        let mut book = self.book(&session)?;
+        if book.promised > book.settled {
+            let state = service.session_state(session).await?;
+            self.synchronise(&mut book, &state).await?;
+        }
+        let offer = self.offer(service, &book.node).await?;
+        let Some(mut price) = offer.prices.get(method).copied() else {
+            let answer = service.post(&body, None).await?;
+            let result = service.result(&answer)?;
+            return Ok(Paid { result, body: answer.body, receipt: None, latency: answer.latency });
+        };
+        let (mut corrected, mut unknown) = (false, 0);
+        loop {
+            self.guard(&mut book, price, limit).await?;
+            let promise = self.promise(&mut book, price, &body)?;
+            let payment = PaymentPayload::new(&x402::offer(&offer.terms, price, 0), &promise);
+            let answer = service.post(&body, Some(&payment)).await?;
+            if let Some(settled) = answer.settlement.as_ref().filter(|s| s.success).and_then(|s| s.extra.as_ref()) {
+                let receipt = SignedReceipt::try_from(&settled.receipt)
+                    .map_err(|e| service.nonsense(format!("the receipt: {e}")))?;
+                self.check(&receipt, &book, price, &promise, &answer).await?;
+                book.settled = promise.promise.cumulative;
+                self.record().put(book)?;
+                let result = service.result(&answer).map_err(|e| match e {
+                    Error::Api { url, error } => Error::Charged { url, error, receipt: Box::new(receipt.clone()) },
+                    other => other,
+                })?;
+                return Ok(Paid { result, body: answer.body, receipt: Some(receipt), latency: answer.latency });
+            }
+            let error = match service.result::<serde_json::Value>(&answer) {
+                Ok(_) => return Err(Error::BadReceipt { node: book.node, problem: "there is none" }),
+                Err(error) => error,
+            };
+            match error.code() {
+                // The price has changed, or the node counts differently. What it says is checked, and believed once.
+                Some(ErrorCode::CumulativeTooLow | ErrorCode::Overpaid) if !corrected => {
+                    corrected = true;
+                    let required = answer.required.as_ref();
+                    let fresh = required.and_then(|r| r.offer(&self.genesis)).ok_or(error)?;
+                    price = fresh.amount.0;
+                    self.terms().remove(service.url());
+                    let terms = fresh.terms().map_err(|e| service.nonsense(format!("its terms: {e}")))?;
+                    if let Some(state) = terms.session_state {
+                        self.synchronise(&mut book, &state).await?;
+                    }
+                }
+                // The node has not seen the block that we have.
+                Some(ErrorCode::UnknownSession) if unknown < UNKNOWN_SESSION_RETRIES => {
+                    unknown += 1;
+                    if self.chain.session(&session).await?.is_none() {
+                        return Err(error);
+                    }
+                    tokio::time::sleep(UNKNOWN_SESSION_PAUSE).await;
+                }
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Whether the price is within the limit, and within what is left.
+    async fn guard(&self, book: &mut Book, price: Balance, limit: Balance) -> Result<(), Error> {
+        if price > limit {
+            return Err(Error::TooExpensive { price, limit });
+        }
+        if book.left() < price {
+            // Somebody may have topped it up.
+            if let Some(stored) = self.chain.session(&book.session).await? {
+                book.deposit = stored.deposit;
+            }
+        }
+        let left = book.left();
+        if left < price {
+            return Err(Error::DepositSpent { session: book.session, left, price });
+        }
+        Ok(())
+    }
+
+    /// Signs what is owed with this call, and notes it before anyone sees it.
+    fn promise(&self, book: &mut Book, price: Balance, body: &[u8]) -> Result<SignedPromise, Error> {
+        let cumulative = book.settled.saturating_add(price);
+        let promise = Promise { session: book.session, cumulative, call_hash: call_hash(body), ticks: None };
+        book.promised = book.promised.max(cumulative);
+        self.record().put(book.clone())?;
+        let signature = self.signer.sign_payload(&promise, &self.genesis);
+        Ok(SignedPromise { promise, signature })
+    }
+
+    /// Every sentence of the receipt.
+    async fn check(
+        &self,
+        signed: &SignedReceipt,
+        book: &Book,
+        price: Balance,
+        promise: &SignedPromise,
+        answer: &Answer,
+    ) -> Result<(), Error> {
+        let bad = |problem| Err(Error::BadReceipt { node: book.node.clone(), problem });
+        let (receipt, promise) = (&signed.receipt, &promise.promise);
+        if receipt.node != book.node {
+            return bad("it names another node");
+        }
+        if receipt.session != promise.session {
+            return bad("it names another session");
+        }
+        if receipt.charged != price {
+            return bad("it charges another price than agreed");
+        }
+        if receipt.cumulative != promise.cumulative {
+            return bad("it names another amount than was promised");
+        }
+        if receipt.request_hash != promise.call_hash {
+            return bad("it is for another request");
+        }
+        if receipt.result_hash != answer.result_hash() {
+            return bad("it is for another answer");
+        }
+        let genesis = self.genesis;
+        for known in [true, false] {
+            // A key that was rotated meanwhile is read anew, once.
+            if signed.verify(&genesis, &self.service_key(&book.node, known).await?) {
+                return Ok(());
+            }
+        }
+        bad("its signature is not of the node's service key")
+    }
+
+    /// The key that signs for a node, from the chain.
+    async fn service_key(&self, node: &AccountId, known: bool) -> Result<AccountId, Error> {
+        let cached = lock(&self.service_keys).get(node).cloned();
+        if let Some(key) = cached.filter(|_| known) {
+            return Ok(key);
+        }
+        let stored = self.chain.service_key(node).await?;
+        let key = stored.ok_or_else(|| Error::NotProved(format!("{node} is not a service node")))?;
+        lock(&self.service_keys).insert(node.clone(), key.clone());
+        Ok(key)
+    }
+
+    /// Takes over the node's account of a session, as far as it is true.
+    async fn synchronise(&self, book: &mut Book, state: &SessionState) -> Result<(), Error> {
+        let (session, owed) = (book.session, state.owed.0);
+        if owed > book.promised {
+            // More than we remember: our own signature, or the chain, has to show it.
+            let genesis = self.genesis;
+            let signer = self.signer.account();
+            let promised = state.last_promise.as_ref().and_then(|p| SignedPromise::try_from(p).ok());
+            let signed = promised.is_some_and(|p| {
+                p.promise.session == session && p.promise.cumulative == owed && p.verify(&genesis, &signer)
+            });
+            if !signed {
+                let stored = self.chain.session(&session).await?;
+                if stored.is_none_or(|s| s.claimed() < owed) {
+                    return Err(Error::FalseDebt { session, claimed: owed });
+                }
+            }
+        }
+        book.settled = owed;
+        book.promised = book.promised.max(owed);
+        Ok(())
+    }
+
+    /// What the node at this URL offers. It must be the node that the session pays.
+    async fn offer(&self, service: &ServiceClient, node: &AccountId) -> Result<Arc<Offer>, Error> {
+        let cached = self.terms().get(service.url()).cloned();
+        let offer = match cached {
+            Some(offer) => offer,
+            None => {
+                let answer = service.session_terms().await?;
+                let prices = answer.prices.into_iter().map(|(name, price)| (name, price.0)).collect();
+                let offer = Arc::new(Offer { terms: answer.terms, prices });
+                self.terms().insert(service.url().to_owned(), offer.clone());
+                offer
+            }
+        };
+        let genesis = self.genesis;
+        if offer.terms.genesis != genesis {
+            return Err(service.refused(ErrorCode::OtherChain, "the service is on another chain"));
+        }
+        if &offer.terms.node != node {
+            self.terms().remove(service.url());
+            return Err(service.refused(ErrorCode::OtherNode, "another node answers at this address"));
+        }
+        Ok(offer)
+    }
+
+    fn book(&self, session: &SessionId) -> Result<Book, Error> {
+        let book = self.record().get(session).cloned();
+        book.ok_or_else(|| Error::NotProved(format!("session {session:?} is not known to this payer; adopt it first")))
+    }
+
+    pub fn turn(&self, session: SessionId) -> Arc<tokio::sync::Mutex<()>> {
+        lock(&self.turns).entry(session).or_default().clone()
+    }
+
+    pub fn record(&self) -> MutexGuard<'_, Record> {
+        lock(&self.record)
+    }
+
+    fn terms(&self) -> MutexGuard<'_, HashMap<String, Arc<Offer>>> {
+        lock(&self.terms)
+    }
+}
+
+/// These locks are never held while anything can panic half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

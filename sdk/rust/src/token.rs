@@ -1,0 +1,281 @@
+//! Tokens: who serves an instance, and calls that the next node answers when one fails.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use codec::DecodeAll;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use smartlayer_api_types::{
+    rpc::{self, method},
+    Instance,
+};
+use smartlayer_chain_client::{ChainClient, View};
+use smartlayer_primitives::{
+    assignment::{Assignment, SignedAssignment},
+    node::Endpoint,
+    payload::Payload,
+    quorum::QuorumError,
+    AccountId, Balance, InstanceId, SessionId,
+};
+
+use crate::{
+    error::Error,
+    payer::Payer,
+    service::{http_client, ServiceClient},
+    till::Paid,
+};
+
+/// How a client calls.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The most that one call may cost, in planck.
+    pub limit: Balance,
+    /// Opens a session with this deposit, in planck, to a node that there is none to yet; nothing to fail instead.
+    pub open_with: Option<Balance>,
+    /// How long one node may take to answer before the next is asked.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    /// At most 0.1 SLT a call, no session opened unasked, 30 s a node.
+    fn default() -> Self {
+        Self { limit: smartlayer_primitives::SLT / 10, open_with: None, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// Calls tokens, whichever node answers. Cheap to clone.
+#[derive(Clone)]
+pub struct TokenClient {
+    payer: Payer,
+    options: Options,
+    http: reqwest::Client,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Who serves what, as last seen.
+    assignments: HashMap<InstanceId, Arc<Assignment>>,
+    /// Who answered last.
+    preferred: HashMap<InstanceId, AccountId>,
+}
+
+/// An answer and the node that gave it.
+#[derive(Clone, Debug)]
+pub struct Answered<R> {
+    /// The answer.
+    pub paid: Paid<R>,
+    /// The node.
+    pub node: AccountId,
+    /// The session that paid.
+    pub session: SessionId,
+    /// The nodes that were asked before it, and why they did not answer.
+    pub failed: Vec<(AccountId, String)>,
+}
+
+impl TokenClient {
+    /// A client that pays with `payer`.
+    pub fn new(payer: Payer, options: Options) -> Self {
+        let http = http_client(options.timeout);
+        Self { payer, options, http, state: Default::default() }
+    }
+
+    /// Who pays.
+    pub fn payer(&self) -> &Payer {
+        &self.payer
+    }
+
+    /// Calls `method` on an instance: the serving nodes are asked in turn until one answers. `params` is the object of the method's
+    /// parameters without `instance`, which is added. Operations go to the first serving node, which executes them.
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        instance: InstanceId,
+        method: &str,
+        params: Value,
+    ) -> Result<Answered<R>, Error> {
+        let params = with_instance(instance, params)?;
+        let mut failed: Vec<(AccountId, Error)> = Vec::new();
+        // Who serves may have changed since it was last asked for; then it is asked for again.
+        for fresh in [false, true] {
+            let assignment = self.assignment(instance, fresh).await?;
+            for node in self.order(&assignment, method) {
+                match self.call_node(&node, method, &params).await {
+                    Ok((paid, session)) => {
+                        self.state().preferred.insert(instance, node.clone());
+                        let failed = failed.into_iter().map(|(node, e)| (node, e.to_string())).collect();
+                        return Ok(Answered { paid, node, session, failed });
+                    }
+                    Err(e) if e.is_about_the_node() => {
+                        tracing::debug!(%node, error = %e, "trying the next node");
+                        failed.push((node, e));
+                    }
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        Err(all_failed(failed.into_iter().map(|(_, e)| e)))
+    }
+
+    /// `token_attributes`: the attributes of an instance.
+    pub async fn attributes(&self, instance: InstanceId) -> Result<Answered<rpc::Attributes>, Error> {
+        self.call(instance, method::TOKEN_ATTRIBUTES, Value::Object(Default::default())).await
+    }
+
+    /// `token_call`: an action on an instance, with its inputs by name.
+    pub async fn action(
+        &self,
+        instance: InstanceId,
+        action: &str,
+        inputs: &[(&str, &str)],
+    ) -> Result<Answered<rpc::CallResult>, Error> {
+        let inputs: serde_json::Map<_, _> =
+            inputs.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+        let params = serde_json::json!({ "action": action, "inputs": inputs });
+        self.call(instance, method::TOKEN_CALL, params).await
+    }
+
+    /// Who serves and holds an instance, attested by the anchors.
+    pub async fn assignment(&self, instance: InstanceId, fresh: bool) -> Result<Arc<Assignment>, Error> {
+        let cached = self.state().assignments.get(&instance).cloned();
+        if let Some(assignment) = cached.filter(|_| !fresh) {
+            return Ok(assignment);
+        }
+        let found = Arc::new(find_assignment(self.payer.chain(), &self.http, instance).await?);
+        self.state().assignments.insert(instance, found.clone());
+        Ok(found)
+    }
+
+    async fn call_node<R: DeserializeOwned>(
+        &self,
+        node: &AccountId,
+        method: &str,
+        params: &Value,
+    ) -> Result<(Paid<R>, SessionId), Error> {
+        let service = node_service(self.payer.chain(), &self.http, node).await?;
+        let session = match (self.payer.session_to(node), self.options.open_with) {
+            (Some(session), _) => session,
+            (None, Some(deposit)) => self.payer.open(node, deposit).await?,
+            (None, None) => return Err(Error::NoSession { node: node.clone() }),
+        };
+        let paid = self.payer.call(&service, session, method, params, self.options.limit).await?;
+        Ok((paid, session))
+    }
+
+    /// Operations: the executor first. Reads: whoever answered last first.
+    fn order(&self, assignment: &Assignment, method: &str) -> Vec<AccountId> {
+        let mut nodes = assignment.serving.to_vec();
+        let preferred = self.state().preferred.get(&assignment.instance).cloned();
+        if method != method::TOKEN_CALL {
+            if let Some(position) = preferred.and_then(|p| nodes.iter().position(|n| *n == p)) {
+                nodes[..=position].rotate_right(1);
+            }
+        }
+        nodes
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn with_instance(instance: InstanceId, params: Value) -> Result<Value, Error> {
+    let Value::Object(mut params) = params else {
+        return Err(Error::NotProved("the parameters are not an object".into()));
+    };
+    let instance = serde_json::to_value(Instance::from(instance)).expect("two numbers; qed");
+    params.insert("instance".into(), instance);
+    Ok(Value::Object(params))
+}
+
+/// The client of a registered node, at the endpoint that the chain names.
+pub async fn node_service(
+    chain: &ChainClient,
+    http: &reqwest::Client,
+    node: &AccountId,
+) -> Result<ServiceClient, Error> {
+    let stored = chain.finalized()?.node(node).await?;
+    let stored = stored.ok_or_else(|| Error::NotProved(format!("{node} is not a registered service node")))?;
+    Ok(ServiceClient::with_http(http.clone(), text(&stored.endpoint)))
+}
+
+/// The clients of the active anchors, at the endpoints that the chain names.
+pub async fn anchor_services(view: &View, http: &reqwest::Client) -> Result<Vec<ServiceClient>, Error> {
+    let mut services = Vec::new();
+    for member in view.active_set().await?.members {
+        if let Some(organisation) = view.organisation(&member.account).await? {
+            services.push(ServiceClient::with_http(http.clone(), text(&organisation.endpoint)));
+        }
+    }
+    Ok(services)
+}
+
+fn text(endpoint: &Endpoint) -> String {
+    String::from_utf8_lossy(endpoint).into_owned()
+}
+
+/// The newest assignment of an instance that anchors or nodes tell of and the anchors attested.
+async fn find_assignment(
+    chain: &ChainClient,
+    http: &reqwest::Client,
+    instance: InstanceId,
+) -> Result<Assignment, Error> {
+    /// Enough to survive dead ones; asking everybody would not scale.
+    const ASKED: usize = 8;
+    let view = chain.finalized()?;
+    let mut services = anchor_services(&view, http).await?;
+    services.truncate(ASKED);
+    let mut errors = Vec::new();
+    for service in &services {
+        match ask_for_assignment(chain, &view, service, instance).await {
+            Ok(assignment) => return Ok(assignment),
+            Err(e) => errors.push(e),
+        }
+    }
+    for (_, node) in view.nodes().await?.into_iter().take(ASKED) {
+        let service = ServiceClient::with_http(http.clone(), text(&node.endpoint));
+        match ask_for_assignment(chain, &view, &service, instance).await {
+            Ok(assignment) => return Ok(assignment),
+            Err(e) => errors.push(e),
+        }
+    }
+    Err(all_failed(errors))
+}
+
+async fn ask_for_assignment(
+    chain: &ChainClient,
+    view: &View,
+    service: &ServiceClient,
+    instance: InstanceId,
+) -> Result<Assignment, Error> {
+    let params = rpc::TokenHolders { instance: instance.into() };
+    let holders: rpc::Holders = service.call(method::TOKEN_HOLDERS, params).await?;
+    let signed = SignedAssignment::decode_all(&mut &holders.assignment.0[..])
+        .map_err(|e| service.nonsense(format!("the assignment: {e}")))?;
+    let SignedAssignment { assignment, certificate } = signed;
+    if assignment.instance != instance {
+        return Err(service.nonsense("the assignment is of another instance".into()));
+    }
+    let genesis = chain.genesis_hash();
+    let set = view.active_set().await?;
+    match set.verify(&genesis, assignment.payload_hash(&genesis), &certificate) {
+        Ok(()) => Ok(assignment),
+        // Attested by anchors that were active before the last change. That cannot be checked any more; what a wrong answer could
+        // cost is one failed call, because nodes are paid only for answers with receipts.
+        Err(QuorumError::OtherSet) => Ok(assignment),
+        Err(e) => Err(service.nonsense(format!("the anchors did not attest the assignment: {e:?}"))),
+    }
+}
+
+pub(crate) fn all_failed(errors: impl IntoIterator<Item = Error>) -> Error {
+    let mut errors: Vec<Error> = errors.into_iter().collect();
+    let tried = errors.len();
+    match errors.pop() {
+        Some(last) if tried == 1 => last,
+        Some(last) => Error::AllFailed { tried, last: Box::new(last) },
+        None => Error::NotProved("there is no node to ask".into()),
+    }
+}
