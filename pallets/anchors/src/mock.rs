@@ -135,17 +135,28 @@ pub fn last_event() -> pallet_anchors::Event<Test> {
 pub struct ExtBuilder;
 
 impl ExtBuilder {
-    /// Runs the test in block 1, and checks afterwards what must always hold.
-    pub fn build_and_execute(test: impl FnOnce()) {
-        let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
+    /// The state in block 1.
+    pub fn build() -> sp_io::TestExternalities {
         let balances = (1..10).chain(101..110).map(|n| (account(n), RICH)).collect();
-        pallet_balances::GenesisConfig::<Test> { balances, ..Default::default() }
-            .assimilate_storage(&mut storage)
-            .unwrap();
+        let storage = RuntimeGenesisConfig {
+            balances: pallet_balances::GenesisConfig { balances, ..Default::default() },
+            ..Default::default()
+        }
+        .build_storage()
+        .unwrap();
         let mut ext = sp_io::TestExternalities::new(storage);
+        #[cfg(feature = "runtime-benchmarks")]
+        ext.register_extension(sp_keystore::KeystoreExt::new(sp_keystore::testing::MemoryKeystore::new()));
         ext.execute_with(|| {
             frame_system::BlockHash::<Test>::insert(0, GENESIS);
             run_to(1);
+        });
+        ext
+    }
+
+    /// Runs the test in block 1, and checks afterwards what must always hold.
+    pub fn build_and_execute(test: impl FnOnce()) {
+        Self::build().execute_with(|| {
             test();
             Anchors::do_try_state().unwrap();
         });

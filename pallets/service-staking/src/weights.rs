@@ -25,7 +25,7 @@ pub trait WeightInfo {
     fn withdraw() -> Weight;
     /// Of `claim_reward`, with the longest proof and as many old marks as it sweeps.
     fn claim_reward() -> Weight;
-    /// Of `claim_anchor_reward`, with a full set of signers, sent by the last one's key.
+    /// Of `claim_anchor_reward`, by the last of a full set of signers.
     fn claim_anchor_reward() -> Weight;
     /// Of `on_commitment`, with a full set of signers, and as much to prune and to sweep as it can do. Whoever accepts commitments
     /// adds it to the weight of doing so.

@@ -40,7 +40,7 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
-#[cfg(any(feature = "try-runtime", test))]
+#[cfg(any(feature = "try-runtime", feature = "runtime-benchmarks", test))]
 extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
