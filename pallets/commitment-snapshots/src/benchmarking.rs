@@ -1,8 +1,6 @@
 //! What `frame-omni-bencher` measures: the call and the clock at their most expensive.
 
-#![allow(clippy::multiple_bound_locations)]
-
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_system::RawOrigin;
 use smartlayer_primitives::{
@@ -70,7 +68,7 @@ mod benchmarks {
         let genesis = frame_system::Pallet::<T>::block_hash(0);
         let certificate = certificate::<T>(&members, &attestation(&genesis, commitment.payload_hash(&genesis)))?;
         #[extrinsic_call]
-        _(RawOrigin::Signed(writer), commitment, certificate);
+        _(RawOrigin::Signed(writer), Box::new(commitment), certificate);
         assert_eq!(NextToCommit::<T>::get(), 1);
         assert_eq!(Strikes::<T>::iter().count() as u32, n.saturating_sub(1));
         Ok(())

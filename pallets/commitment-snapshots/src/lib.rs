@@ -62,7 +62,7 @@ pub use weights::WeightInfo;
 #[frame_support::pallet]
 pub mod pallet {
     use super::WeightInfo;
-    use alloc::vec::Vec;
+    use alloc::{boxed::Box, vec::Vec};
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
     use smartlayer_primitives::{
@@ -272,10 +272,10 @@ pub mod pallet {
         #[pallet::weight(T::WeightInfo::submit(MAX_ANCHORS))]
         pub fn submit(
             origin: OriginFor<T>,
-            commitment: Commitment,
+            commitment: Box<Commitment>,
             certificate: QuorumCertificate,
         ) -> DispatchResultWithPostInfo {
-            let anchors = Self::do_submit(ensure_signed(origin)?, commitment, certificate)?;
+            let anchors = Self::do_submit(ensure_signed(origin)?, *commitment, certificate)?;
             Ok((Some(T::WeightInfo::submit(anchors)), Pays::No).into())
         }
     }

@@ -1,11 +1,9 @@
 //! What `frame-omni-bencher` measures: every call at its most expensive.
 
-#![allow(clippy::multiple_bound_locations)]
-
 use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
 use frame_support::{traits::fungible::Mutate, BoundedVec};
-use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use frame_system::RawOrigin;
 use smartlayer_primitives::{
     payload::Payload,
     promise::{session_id, Promise, SignedPromise},
@@ -15,7 +13,7 @@ use smartlayer_primitives::{
 use sp_core::crypto::KeyTypeId;
 use sp_runtime::{
     traits::{Get, IdentifyAccount},
-    MultiSigner, Saturating,
+    MultiSigner,
 };
 
 use crate::{Call, Config, Pallet, Sessions, MAX_BATCH};
@@ -121,7 +119,7 @@ mod benchmarks {
     fn finish() -> Result<(), BenchmarkError> {
         let (payer, id, _) = session::<T>(0)?;
         Pallet::<T>::do_request_close(payer, id)?;
-        let at: BlockNumberFor<T> = frame_system::Pallet::<T>::block_number().saturating_add(T::ChallengeWindow::get());
+        let at = frame_system::Pallet::<T>::block_number().saturating_add(T::ChallengeWindow::get());
         frame_system::Pallet::<T>::set_block_number(at);
         #[extrinsic_call]
         _(RawOrigin::Signed(account("anyone", 0, 0)), id);

@@ -1,7 +1,5 @@
 //! What `frame-omni-bencher` measures: every call at its most expensive.
 
-#![allow(clippy::multiple_bound_locations)]
-
 use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
 use frame_system::RawOrigin;
