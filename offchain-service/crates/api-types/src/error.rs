@@ -109,16 +109,12 @@ codes! {
     ScriptRefused = 4045, "script_refused", 200, "The issuer has to register a script that parses.";
     /// The script that the token type's registration names could not be fetched.
     ScriptUnavailable = 4046, "script_unavailable", 200, "Ask another node; the issuer has to keep the script reachable.";
-    /// The script's selection does not allow the action now.
+    /// One of the script's selections denies the action for this instance now.
     SelectionDenies = 4047, "selection_denies", 200, "The data names the selection; the token's attributes show why.";
     /// The Ethereum node failed or did not answer; nothing was executed.
     EvmFailure = 4048, "evm_failure", 200, "Send the same request with the same promise again, it is not charged twice.";
     /// Evaluating the script failed or went over its limits.
     EvaluationFailed = 4049, "evaluation_failed", 200, "The message says what in the script failed; the issuer has to correct it.";
-    /// The action is none that a service node executes; the wallet does it with the described transaction.
-    NotExecutable = 4050, "not_executable", 200, "token_describe says of each action whether nodes execute it.";
-    /// The token type's rent is not paid for this period.
-    RentUnpaid = 4051, "rent_unpaid", 200, "The issuer has to fund the rent.";
 
     /// No commitment covers the operation yet, or it never happened.
     NotCommitted = 4060, "not_committed", 200, "Ask again when the period's commitment is on the chain.";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use smartlayer_primitives::{AccountId, Hash, SessionId};
 
 use crate::{
@@ -138,9 +138,11 @@ pub struct AttributeDescription {
     /// Its name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// The script's type of it.
-    #[serde(rename = "type")]
-    pub kind: String,
+    /// The JSON schema of its value.
+    pub schema: Value,
+    /// Why it is never available, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<String>,
 }
 
 /// One way to call a token.
@@ -157,11 +159,11 @@ pub struct MethodDescription {
     pub label: Option<String>,
     /// Whether the call is recorded and can be proved; then only the executor answers it.
     pub key_operation: bool,
-    /// Whether service nodes execute it; if not, it is the wallet's to do.
-    pub executable: bool,
-    /// The script's selection that must hold, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requires: Option<String>,
+    /// Whether the answer holds a transaction for the caller's wallet.
+    pub transaction: bool,
+    /// The script's selections that must not hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_by: Vec<String>,
     /// The JSON schema of the parameters.
     pub params: Value,
     /// What a call costs at this node, in planck; zero is free.
@@ -185,11 +187,24 @@ pub struct TokenAttributes {
 pub struct Attributes {
     /// The instance.
     pub instance: Instance,
-    /// Values by name.
+    /// Values by name, of those that have one.
     pub attributes: BTreeMap<String, Value>,
+    /// Why the others have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unavailable: BTreeMap<String, Unavailable>,
     /// Ethereum blocks that the values were read at, by chain id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub blocks: BTreeMap<String, u64>,
+}
+
+/// Why an attribute has no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unavailable {
+    /// A stable name.
+    pub reason: String,
+    /// For people.
+    pub message: String,
 }
 
 /// Parameters of `token_call`.
@@ -200,9 +215,9 @@ pub struct TokenCall {
     pub instance: Instance,
     /// The script's action.
     pub action: String,
-    /// The action's inputs by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub inputs: BTreeMap<String, String>,
+    /// The action's arguments by name, as its parameters' schema says.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
 }
 
 /// What an action did.
@@ -216,8 +231,14 @@ pub struct CallResult {
     /// The kind of key operation that was recorded, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<u8>,
-    /// The instance's attributes right before the action, on which its selection was judged.
+    /// The instance's attributes right before the action, on which its selections were judged.
     pub attributes: BTreeMap<String, Value>,
+    /// The unsigned transaction that the action makes, for the caller's wallet: `{chainId, to, value, data}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<Value>,
+    /// Ethereum blocks that the attributes were read at, by chain id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blocks: BTreeMap<String, u64>,
 }
 
 /// Parameters of `token_proof`.

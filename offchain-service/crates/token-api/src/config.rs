@@ -1,0 +1,171 @@
+//! What an operator configures of a service node. Every field has a default but where the node is reached; unknown keys are
+//! refused.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use serde::Deserialize;
+use smartlayer_api_types::Amount;
+use smartlayer_primitives::{sla::Objectives, AccountId, Balance, TemplateId, SLT};
+use url::Url;
+
+/// The HTTP and WebSocket server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RpcConfig {
+    /// Where it listens. Default: `127.0.0.1:9944`… any free port if 0.
+    pub listen: SocketAddr,
+    /// The largest request body in bytes. Default: 64 KiB.
+    pub max_request_bytes: u32,
+    /// The largest answer in bytes. Default: 1 MiB.
+    pub max_response_bytes: u32,
+    /// How many connections at once. Default: 1000.
+    pub max_connections: u32,
+    /// How many paid calls are worked on at once; more are refused as `overloaded`. Default: 256.
+    pub max_paid_calls: usize,
+    /// Web origins that may call from a browser; `*` is all. Default: `["*"]`, since nothing here relies on cookies.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for RpcConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9933)),
+            max_request_bytes: 64 << 10,
+            max_response_bytes: 1 << 20,
+            max_connections: 1000,
+            max_paid_calls: 256,
+            cors_origins: vec!["*".into()],
+        }
+    }
+}
+
+/// What calls cost, in planck.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prices {
+    /// A call of `token_attributes`. Default: 0.001 SLT.
+    pub token_attributes: Amount,
+    /// A call of `token_call`. Default: 0.01 SLT.
+    pub token_call: Amount,
+}
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self { token_attributes: Amount(SLT / 1000), token_call: Amount(SLT / 100) }
+    }
+}
+
+impl Prices {
+    /// The price of a method; nothing if it is free.
+    pub fn of(&self, method: &str) -> Option<Balance> {
+        use smartlayer_api_types::rpc::method;
+        match method {
+            method::TOKEN_ATTRIBUTES => Some(self.token_attributes.0),
+            method::TOKEN_CALL => Some(self.token_call.0),
+            _ => None,
+        }
+    }
+
+    /// All paid methods with their prices.
+    pub fn all(&self) -> BTreeMap<String, Amount> {
+        use smartlayer_api_types::rpc::method;
+        [method::TOKEN_ATTRIBUTES, method::TOKEN_CALL]
+            .into_iter()
+            .filter_map(|m| self.of(m).map(|price| (m.to_owned(), Amount(price))))
+            .collect()
+    }
+}
+
+/// Taking payments and cashing them in.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaymentConfig {
+    /// The least deposit that payers are told to put in, in planck. Default: 0.1 SLT.
+    pub min_deposit: Amount,
+    /// How many seconds after the last finalised block promises are still accepted, up to what was last seen held. It must be
+    /// shorter than the chain's challenge window, in which a payer could close behind this node's back. Default: 60.
+    pub max_chain_age_seconds: u64,
+    /// A session is claimed once it owes this much more than was claimed, in planck. Default: 10 SLT.
+    pub claim_above: Amount,
+    /// Everything that is owed is claimed at least this often, in seconds; zero is never. Default: 3600.
+    pub claim_interval_seconds: u64,
+}
+
+impl Default for PaymentConfig {
+    fn default() -> Self {
+        Self {
+            min_deposit: Amount(SLT / 10),
+            max_chain_age_seconds: 60,
+            claim_above: Amount(10 * SLT),
+            claim_interval_seconds: 3600,
+        }
+    }
+}
+
+/// The Ethereum nodes of one chain.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvmConfig {
+    /// The chain's id.
+    pub chain_id: u64,
+    /// JSON-RPC over HTTP; tried in order.
+    pub endpoints: Vec<Url>,
+}
+
+/// How the node joins the network, with its account's key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OnboardingConfig {
+    /// Whether the service registers the node, bonds, proposes its agreement and activates it. Needs the account's key.
+    /// Default: true.
+    pub enabled: bool,
+    /// What is bonded, in planck. Default: 1000 SLT.
+    pub bond: Amount,
+    /// The service key's account is kept above this for fees, from the node's account, in planck. Default: 1 SLT.
+    pub fee_float: Amount,
+    /// The template of the agreement. Default: 0.
+    pub template: TemplateId,
+    /// The objectives that the node proposes. Default: the template's floor.
+    pub objectives: Option<Objectives>,
+    /// Whether the node claims its rewards each period. Default: true.
+    pub claim_rewards: bool,
+}
+
+impl Default for OnboardingConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            bond: Amount(1000 * SLT),
+            fee_float: Amount(SLT),
+            template: 0,
+            objectives: None,
+            claim_rewards: true,
+        }
+    }
+}
+
+/// All of it.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The URL that is registered on the chain. If empty, the address that the server listens on.
+    pub endpoint: Option<Url>,
+    /// The node's account, where its key is not on this machine.
+    pub account: Option<AccountId>,
+    /// The server.
+    pub rpc: RpcConfig,
+    /// What calls cost.
+    pub prices: Prices,
+    /// Taking payments.
+    pub payment: PaymentConfig,
+    /// Ethereum nodes.
+    pub evm: Vec<EvmConfig>,
+    /// Joining the network.
+    pub onboarding: OnboardingConfig,
+}
+
+impl PaymentConfig {
+    /// See [`Self::max_chain_age_seconds`].
+    pub fn max_chain_age(&self) -> Duration {
+        Duration::from_secs(self.max_chain_age_seconds)
+    }
+}

@@ -1,0 +1,333 @@
+//! What the service node keeps on disk. The only place that knows the store's tables.
+//!
+//! Everything that says "keep" or "put" is durable when it returns. A store that fails to write takes nothing more, so the first
+//! failure stops the service: see [`Data::failed`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
+
+use codec::{Decode, Encode};
+use smartlayer_api_types::{rpc::Proof, ApiError, ErrorCode, HexBytes};
+use smartlayer_primitives::{
+    assignment::{Assignment, SignedAssignment},
+    operation::Operation,
+    payload::{blake2_256, Payload},
+    promise::SignedPromise,
+    AccountId, Balance, Hash, InstanceId, OperationKind, Period, SessionId,
+};
+use smartlayer_store::{Batch, Store, StoreError, Table};
+use tokio::sync::watch;
+
+use crate::paid::Settled;
+
+macro_rules! tables {
+    ($($(#[doc = $doc:literal])+ $table:ident = $name:literal: $key:ty => $value:ty;)+) => {
+        $($(#[doc = $doc])+
+        struct $table;
+        impl Table for $table {
+            const NAME: &'static str = $name;
+            type Key = $key;
+            type Value = $value;
+        })+
+    };
+}
+
+tables! {
+    /// The highest promise of each session.
+    Promises = "promises": SessionId => SignedPromise;
+    /// The answers to key operations, by session and cumulative amount, for whoever asks again.
+    Answers = "answers": (SessionId, Balance) => Settled;
+    /// The assignments that name this node.
+    Assignments = "assignments": InstanceId => SignedAssignment;
+    /// Shards by instance, version and number: the hash of the blob.
+    Shards = "shards": (InstanceId, u32, u32) => Hash;
+    /// Operations by instance and hash.
+    Operations = "operations": (InstanceId, Hash) => Operation;
+    /// Operations of this node that no commitment covers.
+    Outbox = "outbox": Hash => InstanceId;
+    /// Proofs of committed operations, by instance, kind and period.
+    Proofs = "proofs": (InstanceId, OperationKind, Period) => StoredProof;
+}
+
+#[derive(Encode, Decode)]
+struct StoredProof {
+    commitment: Hash,
+    leaf: Vec<u8>,
+    proof: Vec<u8>,
+}
+
+/// The most records of one kind that are read at once.
+const MAX_READ: usize = 100_000;
+
+/// The disk.
+pub(crate) struct Data {
+    store: Store,
+    account: AccountId,
+    genesis: Hash,
+    /// What is kept, in memory: by instance, whether it is served and how many shards are held.
+    kept: Mutex<BTreeMap<InstanceId, (bool, u64)>>,
+    failure: watch::Sender<Option<String>>,
+}
+
+impl Data {
+    /// Reads what is there. `account` is this node's.
+    pub fn open(store: Store, account: AccountId, genesis: Hash) -> Result<Self, StoreError> {
+        let all = store.range::<Assignments>(.., usize::MAX)?;
+        let kept = all.into_iter().map(|(id, signed)| (id, part(&signed.assignment, &account))).collect();
+        Ok(Self { store, account, genesis, kept: Mutex::new(kept), failure: watch::Sender::new(None) })
+    }
+
+    /// Waits until the store has failed to write; returns why.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await.map(|reason| reason.clone().unwrap_or_default());
+        match failed {
+            Ok(reason) => reason,
+            // The sender is in `self`.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn written<T>(&self, result: Result<T, StoreError>) -> Result<T, ApiError> {
+        result.map_err(|e| {
+            if !matches!(e, StoreError::TooLarge { .. } | StoreError::Hash { .. }) {
+                self.failure.send_replace(Some(e.to_string()));
+            }
+            read(e)
+        })
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<(), ApiError> {
+        self.written(self.store.commit(batch).await)
+    }
+
+    // Sessions
+
+    /// The highest promise of a session.
+    pub async fn promise(&self, session: SessionId) -> Result<Option<SignedPromise>, ApiError> {
+        self.store.get::<Promises>(&session).map_err(read)
+    }
+
+    /// The sessions that promised something.
+    pub async fn promised_sessions(&self) -> Result<Vec<SessionId>, ApiError> {
+        let all = self.store.range::<Promises>(.., MAX_READ).map_err(read)?;
+        Ok(all.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Keeps a promise in place of the one before.
+    pub async fn keep_promise(&self, promise: SignedPromise) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        batch.put::<Promises>(&promise.promise.session, &promise);
+        self.commit(batch).await
+    }
+
+    /// Forgets what was kept of a session that the chain has closed.
+    pub async fn forget_session(&self, session: SessionId) -> Result<(), ApiError> {
+        let answers = self.store.range::<Answers>((session, 0)..=(session, Balance::MAX), MAX_READ).map_err(read)?;
+        let mut batch = Batch::new();
+        batch.delete::<Promises>(&session);
+        for (key, _) in answers {
+            batch.delete::<Answers>(&key);
+        }
+        self.commit(batch).await
+    }
+
+    /// The kept answer to a call that this amount paid for.
+    pub async fn answer(&self, session: SessionId, cumulative: Balance) -> Result<Option<Settled>, ApiError> {
+        self.store.get::<Answers>(&(session, cumulative)).map_err(read)
+    }
+
+    // Operations
+
+    /// Keeps an operation of this node, the answer that it was paid for, and that it has to be told, all together.
+    pub async fn executed(&self, operation: Operation, settled: Settled) -> Result<(), ApiError> {
+        let hash = operation.payload_hash(&self.genesis);
+        let receipt = &settled.receipt.receipt;
+        let mut batch = Batch::new();
+        batch
+            .put::<Operations>(&(operation.instance, hash), &operation)
+            .put::<Outbox>(&hash, &operation.instance)
+            .put::<Answers>(&(receipt.session, receipt.cumulative), &settled);
+        self.commit(batch).await
+    }
+
+    /// Keeps an operation of another node.
+    pub async fn apply(&self, operation: Operation) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        batch.put::<Operations>(&(operation.instance, operation.payload_hash(&self.genesis)), &operation);
+        self.commit(batch).await
+    }
+
+    /// Whether the operation is kept.
+    pub async fn has_operation(&self, operation: &Operation) -> Result<bool, ApiError> {
+        let key = (operation.instance, operation.payload_hash(&self.genesis));
+        Ok(self.store.get::<Operations>(&key).map_err(read)?.is_some())
+    }
+
+    /// All operations on an instance.
+    pub async fn operations(&self, instance: InstanceId) -> Result<Vec<Operation>, ApiError> {
+        let range = (instance, Hash::zero())..=(instance, Hash::repeat_byte(0xff));
+        let all = self.store.range::<Operations>(range, MAX_READ).map_err(read)?;
+        Ok(all.into_iter().map(|(_, operation)| operation).collect())
+    }
+
+    /// The operations of this node that no commitment covers.
+    pub async fn outbox(&self) -> Result<Vec<Operation>, ApiError> {
+        let all = self.store.range::<Outbox>(.., MAX_READ).map_err(read)?;
+        all.into_iter()
+            .filter_map(|(hash, instance)| self.store.get::<Operations>(&(instance, hash)).map_err(read).transpose())
+            .collect()
+    }
+
+    /// Keeps the proof of an operation of this node, which needs no telling any more.
+    pub async fn committed(&self, operation: &Operation, proof: Proof) -> Result<(), ApiError> {
+        let Proof { period, commitment, leaf, proof } = proof;
+        let stored = StoredProof { commitment, leaf: leaf.0, proof: proof.0 };
+        let mut batch = Batch::new();
+        batch
+            .put::<Proofs>(&(operation.instance, operation.kind, period), &stored)
+            .delete::<Outbox>(&operation.payload_hash(&self.genesis));
+        self.commit(batch).await
+    }
+
+    /// The kept proof of an operation of this kind, of this period or else of the latest.
+    pub async fn proof(
+        &self,
+        instance: InstanceId,
+        kind: OperationKind,
+        period: Option<Period>,
+    ) -> Result<Option<Proof>, ApiError> {
+        let (from, to) = (period.unwrap_or(0), period.unwrap_or(Period::MAX));
+        let found =
+            self.store.range::<Proofs>((instance, kind, from)..=(instance, kind, to), MAX_READ).map_err(read)?;
+        Ok(found.into_iter().next_back().map(|((_, _, period), stored)| Proof {
+            period,
+            commitment: stored.commitment,
+            leaf: HexBytes(stored.leaf),
+            proof: HexBytes(stored.proof),
+        }))
+    }
+
+    // Instances
+
+    /// The assignment that names this node.
+    pub async fn assignment(&self, instance: InstanceId) -> Result<Option<SignedAssignment>, ApiError> {
+        self.store.get::<Assignments>(&instance).map_err(read)
+    }
+
+    /// The state of a served instance.
+    pub async fn state(&self, assignment: &Assignment) -> Result<Option<Vec<u8>>, ApiError> {
+        self.blob(assignment.state_hash).await
+    }
+
+    /// A shard that is held here.
+    pub async fn shard(&self, instance: InstanceId, version: u32, number: u32) -> Result<Option<Vec<u8>>, ApiError> {
+        match self.store.get::<Shards>(&(instance, version, number)).map_err(read)? {
+            Some(hash) => self.blob(hash).await,
+            None => Ok(None),
+        }
+    }
+
+    /// A script, a state or a shard by its hash.
+    pub async fn blob(&self, hash: Hash) -> Result<Option<Vec<u8>>, ApiError> {
+        match self.store.get_blob(&hash).await {
+            // A file that went bad is as good as lost: it is fetched or restored again.
+            Err(StoreError::Corrupt(file)) => {
+                tracing::error!(%file, "a kept file is corrupt");
+                Ok(None)
+            }
+            other => other.map_err(read),
+        }
+    }
+
+    /// Keeps a script or a state.
+    pub async fn put_blob(&self, bytes: Vec<u8>) -> Result<(), ApiError> {
+        self.written(self.store.put_blob(&blake2_256(&bytes), bytes).await)
+    }
+
+    /// Keeps what was placed here, in place of the version before.
+    pub async fn place(
+        &self,
+        signed: SignedAssignment,
+        blobs: Vec<Vec<u8>>,
+        shards: Vec<(u32, Vec<u8>)>,
+    ) -> Result<(), ApiError> {
+        let assignment = &signed.assignment;
+        let (instance, version) = (assignment.instance, assignment.version);
+        for blob in blobs {
+            self.put_blob(blob).await?;
+        }
+        let mut batch = Batch::new();
+        let mut used = BTreeSet::from([assignment.state_hash]);
+        for (number, bytes) in shards {
+            let hash = blake2_256(&bytes);
+            self.put_blob(bytes).await?;
+            batch.put::<Shards>(&(instance, version, number), &hash);
+            used.insert(hash);
+        }
+        let unused = self.drop_content(instance, &mut batch)?;
+        batch.put::<Assignments>(&instance, &signed);
+        let part = part(assignment, &self.account);
+        self.commit(batch).await?;
+        self.lock().insert(instance, part);
+        self.remove_blobs(unused.difference(&used)).await;
+        Ok(())
+    }
+
+    /// Forgets an instance that this node no longer has a part in. Its operations stay: they may not be committed yet.
+    pub async fn relieve(&self, instance: InstanceId) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        let unused = self.drop_content(instance, &mut batch)?;
+        batch.delete::<Assignments>(&instance);
+        self.commit(batch).await?;
+        self.lock().remove(&instance);
+        self.remove_blobs(unused.iter()).await;
+        Ok(())
+    }
+
+    /// Adds to the batch that the kept version's shards go; returns the blobs that nobody refers to then.
+    fn drop_content(&self, instance: InstanceId, batch: &mut Batch) -> Result<BTreeSet<Hash>, ApiError> {
+        let Some(kept) = self.store.get::<Assignments>(&instance).map_err(read)? else { return Ok(BTreeSet::new()) };
+        let version = kept.assignment.version;
+        // A state names its instance, so no two instances share one, nor shards.
+        let mut unused = BTreeSet::from([kept.assignment.state_hash]);
+        let range = (instance, version, 0)..=(instance, version, u32::MAX);
+        for (key, hash) in self.store.range::<Shards>(range, MAX_READ).map_err(read)? {
+            batch.delete::<Shards>(&key);
+            unused.insert(hash);
+        }
+        Ok(unused)
+    }
+
+    async fn remove_blobs<'a>(&self, hashes: impl Iterator<Item = &'a Hash>) {
+        for hash in hashes {
+            if let Err(e) = self.store.remove_blob(hash).await {
+                tracing::warn!(error = %e, "a file that is not needed any more stays");
+            }
+        }
+    }
+
+    /// The instances that this node serves, and how many shards it holds.
+    pub fn kept(&self) -> (Vec<InstanceId>, u64) {
+        let kept = self.lock();
+        let serving = kept.iter().filter(|(_, (serves, _))| *serves).map(|(id, _)| *id).collect();
+        (serving, kept.values().map(|(_, shards)| shards).sum())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<InstanceId, (bool, u64)>> {
+        self.kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Whether `account` serves the instance, and how many of its shards it holds.
+fn part(assignment: &Assignment, account: &AccountId) -> (bool, u64) {
+    let shards = assignment.holdings.iter().filter(|h| h.node == *account).count();
+    (assignment.serving.contains(account), shards as u64)
+}
+
+fn read(error: StoreError) -> ApiError {
+    tracing::error!(%error, "the store failed");
+    ApiError::new(ErrorCode::Internal, "this node's store failed")
+}

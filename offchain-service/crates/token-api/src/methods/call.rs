@@ -1,0 +1,77 @@
+//! `token_call`: an action of the script. Key operations are executed by one node, once, and recorded.
+
+use serde_json::Value;
+use smartlayer_api_types::{
+    rpc::{CallResult, Outcome, TokenCall},
+    ApiError, ErrorCode,
+};
+use smartlayer_primitives::{operation::Operation, InstanceId, OperationKind};
+use smartlayer_token_script::Context;
+
+use crate::{
+    evaluate,
+    instances::{holder, Held},
+    node::Node,
+    operations::kind_of,
+    paid::Settled,
+};
+
+/// A call that can be served.
+pub(crate) struct CallWork {
+    held: Held,
+    params: TokenCall,
+    /// Which key operation it is, if it is one.
+    kind: Option<OperationKind>,
+}
+
+pub(super) async fn prepare(node: &Node, params: TokenCall) -> Result<CallWork, ApiError> {
+    let held = node.instances.held(node, params.instance.into()).await?;
+    // Arguments are checked before anybody pays for them; the values don't matter for that.
+    let context = Context::default();
+    let _ = held.script.evaluate_action(&params.action, &params.inputs, &context).map_err(evaluate::action_error)?;
+    let kind = kind_of(&held.token, &params.action);
+    let executor = held.assignment.assignment.serving.first();
+    if let (Some(_), Some(executor)) = (kind, executor.filter(|e| **e != node.account)) {
+        let executor = holder(node, executor).await;
+        return Err(ApiError::from(ErrorCode::NotTheExecutor).with(serde_json::json!({ "executor": executor })));
+    }
+    Ok(CallWork { held, params, kind })
+}
+
+impl CallWork {
+    /// Does what the action does. `settle` turns the result into the signed answer; for a key operation both are on disk together
+    /// when this returns.
+    pub async fn run(
+        self,
+        node: &Node,
+        settle: &(dyn Fn(Outcome) -> Settled + Send + Sync),
+    ) -> Result<Settled, ApiError> {
+        let Self { held, params, kind } = self;
+        let instance: InstanceId = params.instance.into();
+        // From judging the selection to recording the operation no other operation on the instance comes between.
+        let turn = kind.map(|_| node.operations.turn(instance));
+        let _turn = match &turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
+        let context = evaluate::context(node, &held).await?;
+        let evaluation = held.script.evaluate_action(&params.action, &params.inputs, &context);
+        let (values, blocks) = evaluate::run(node, evaluation.map_err(evaluate::action_error)?).await?;
+        let transaction = held.script.transaction(&params.action, &context, &values).map_err(evaluate::action_error)?;
+        let (attributes, _) = super::attributes::split(values)?;
+        let result = CallResult {
+            instance: params.instance,
+            action: params.action,
+            operation: kind,
+            attributes,
+            transaction: transaction.map(|t| serde_json::to_value(t).unwrap_or(Value::Null)),
+            blocks,
+        };
+        let settled = settle(Outcome::Result(super::answer(result)?));
+        if let Some(kind) = kind {
+            let operation = Operation { instance, kind, receipt: settled.receipt.clone() };
+            node.operations.executed(node, operation, &settled).await?;
+        }
+        Ok(settled)
+    }
+}

@@ -1,0 +1,126 @@
+//! `rpc.discover`: the OpenRPC document of this service.
+
+use serde_json::{json, Value};
+use smartlayer_api_types::{rpc::method, x402, ErrorCode};
+
+use super::describe::{instance_schema, object};
+use crate::node::Node;
+
+/// A method: name, what it does, the schema of its parameters, the name of its result in the reference.
+fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
+    let hash = json!({ "type": "string", "pattern": "^0x[0-9a-f]{64}$" });
+    let number = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
+    let none = || object(json!({}), &[]);
+    let instance = || object(json!({ "instance": instance_schema() }), &["instance"]);
+    let signature = object(
+        json!({ "scheme": { "enum": ["sr25519", "ed25519", "ecdsa", "eth"] }, "hex": { "type": "string" } }),
+        &["scheme", "hex"],
+    );
+    vec![
+        (
+            method::TOKEN_DESCRIBE,
+            "What a token type offers and what it costs here",
+            object(json!({ "tokenType": number }), &["tokenType"]),
+            "TokenDescription",
+        ),
+        (
+            method::TOKEN_ATTRIBUTES,
+            "The attributes of an instance",
+            object(
+                json!({ "instance": instance_schema(), "names": { "type": "array", "items": { "type": "string" } } }),
+                &["instance"],
+            ),
+            "Attributes",
+        ),
+        (
+            method::TOKEN_CALL,
+            "An action on an instance; key operations are recorded and can be proved",
+            object(
+                json!({
+                    "instance": instance_schema(),
+                    "action": { "type": "string" },
+                    "inputs": { "type": "object" },
+                }),
+                &["instance", "action"],
+            ),
+            "CallResult",
+        ),
+        (
+            method::TOKEN_PROOF,
+            "Proves from the snapshot that a key operation happened",
+            object(
+                json!({ "instance": instance_schema(), "operation": { "type": "string" }, "period": number }),
+                &["instance", "operation"],
+            ),
+            "Proof",
+        ),
+        (method::TOKEN_HOLDERS, "The nodes that serve an instance and hold its shards", instance(), "Holders"),
+        (method::SESSION_TERMS, "What a payer needs to open a session to this node", none(), "SessionTermsAnswer"),
+        (
+            method::SESSION_STATE,
+            "Where a session stands",
+            object(json!({ "session": hash }), &["session"]),
+            "SessionState",
+        ),
+        (
+            method::SESSION_CLOSE,
+            "Settles a session on the chain at its signer's request",
+            object(json!({ "session": hash, "signature": signature }), &["session", "signature"]),
+            "Closed",
+        ),
+        (method::NODE_INFO, "This node and how it stands", none(), "NodeInfo"),
+        (method::DISCOVER, "This document", none(), "OpenRPC"),
+    ]
+}
+
+/// The document.
+pub(super) fn document(node: &Node) -> Value {
+    let methods: Vec<_> = methods()
+        .into_iter()
+        .map(|(name, summary, params, result)| {
+            let required = params["required"].clone();
+            let is_required = |n: &str| required.as_array().is_some_and(|r| r.iter().any(|v| v == n));
+            let properties = params["properties"].as_object().cloned().unwrap_or_default();
+            let params: Vec<_> = properties
+                .into_iter()
+                .map(|(n, schema)| json!({ "required": is_required(&n), "name": n, "schema": schema }))
+                .collect();
+            let mut method = json!({
+                "name": name,
+                "summary": summary,
+                "paramStructure": "by-name",
+                "params": params,
+                "result": { "name": result, "schema": { "type": "object" } },
+            });
+            if let Some(price) = node.config.prices.of(name) {
+                let network = x402::network(&node.chain.genesis());
+                method["x-payment"] = json!({
+                    "scheme": x402::SCHEME, "network": network, "asset": x402::ASSET, "amount": price.to_string(),
+                });
+            }
+            method
+        })
+        .collect();
+    let errors: Vec<_> =
+        ErrorCode::ALL.iter().map(|c| json!({ "code": c.code(), "message": c.meaning(), "data": c.name() })).collect();
+    json!({
+        "openrpc": "1.3.2",
+        "info": { "title": "Smart Layer service node", "version": env!("CARGO_PKG_VERSION") },
+        "servers": [{ "name": "this node", "url": node.url() }],
+        "methods": methods,
+        "components": { "x-errors": errors },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_method_is_described_and_no_other() {
+        let described: BTreeSet<_> = methods().into_iter().map(|m| m.0).collect();
+        let served: BTreeSet<_> = super::super::FREE.iter().chain(super::super::PAID).copied().collect();
+        assert_eq!(described, served);
+    }
+}

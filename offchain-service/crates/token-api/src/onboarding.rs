@@ -1,0 +1,153 @@
+//! Joining the network and staying in it: register, bond, keep the service key in funds, agree on service levels, claim rewards.
+//!
+//! Each step looks at the chain first and does only what is missing, so that it can be interrupted anywhere and run again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use smartlayer_api_types::{rpc::AnchorProof, ApiError, ErrorCode};
+use smartlayer_chain_client::{
+    calls::{balances, service_staking, sla_registry},
+    Call, Keypair,
+};
+use smartlayer_primitives::{
+    agreement::Stage,
+    node::{Endpoint, KeyOwnership},
+    Period,
+};
+
+use crate::{chain::api_error, node::Node};
+
+/// How often the chain is looked at.
+const INTERVAL: Duration = Duration::from_secs(3);
+/// How long to wait after a step that failed.
+const BACKOFF: Duration = Duration::from_secs(15);
+/// How many periods back rewards are looked for.
+const REWARD_PERIODS: Period = 64;
+
+/// Works on the node's standing until the service stops.
+pub(crate) async fn run(node: &Node) {
+    let mut settled: BTreeSet<Period> = BTreeSet::new();
+    loop {
+        let pause = match step(node, &mut settled).await {
+            Ok(()) => INTERVAL,
+            Err(e) => {
+                tracing::warn!(error = %e, "could not go on with joining the network; trying again");
+                BACKOFF
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn step(node: &Node, settled: &mut BTreeSet<Period>) -> Result<(), ApiError> {
+    if node.config.onboarding.enabled {
+        register(node).await?;
+        agree(node).await?;
+    }
+    if node.config.onboarding.claim_rewards {
+        claim_rewards(node, settled).await?;
+    }
+    Ok(())
+}
+
+async fn submit(node: &Node, signer: &Keypair, call: Call) -> Result<(), ApiError> {
+    let name = call.name();
+    let included = node.chain.submit(signer, call).await.map_err(api_error)?;
+    tracing::info!(call = %name, block = included.block.number, "done on the chain");
+    // The finalised state shows it a little later; looking before that would do it twice.
+    while node.chain.status().finalized < included.block.number {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
+/// Registers and bonds, keeps what is registered true, and keeps the service key in funds.
+async fn register(node: &Node) -> Result<(), ApiError> {
+    let config = &node.config.onboarding;
+    let too_long = |what: &str| ApiError::new(ErrorCode::Internal, format!("the {what} is too long to be registered"));
+    let endpoint = Endpoint::try_from(node.url().into_bytes()).map_err(|_| too_long("endpoint"))?;
+    let peer_id = node.network.local_peer_id().to_bytes().try_into().map_err(|_| too_long("peer id"))?;
+    let registered = node.chain.node(&node.account).await.map_err(api_error)?;
+    if let Some(account_key) = &node.account_key {
+        let service_account = node.service_key.account();
+        let funds = node.chain.free_balance(&service_account).await.map_err(api_error)?;
+        // Half of it is left to be spent before the next transfer, or every fee would cause one.
+        if service_account != node.account && funds < config.fee_float.0 / 2 {
+            let amount = config.fee_float.0.saturating_sub(funds);
+            submit(node, account_key, balances::transfer_keep_alive(&service_account, amount)).await?;
+        }
+        let ownership = KeyOwnership { account: node.account.clone() };
+        let proof = || node.service_key.sign_payload(&ownership, &node.chain.genesis());
+        match &registered {
+            None => {
+                let call = service_staking::register(endpoint, peer_id, service_account, proof(), config.bond.0);
+                return submit(node, account_key, call).await;
+            }
+            Some(known) if known.service_key != service_account => {
+                submit(node, account_key, service_staking::rotate_key(service_account, proof())).await?;
+            }
+            Some(_) => {}
+        }
+    }
+    let Some(known) = registered else {
+        let message = format!("{} is not registered, and its account key is not on this machine", node.account);
+        return Err(ApiError::new(ErrorCode::Internal, message));
+    };
+    if known.endpoint != endpoint || known.peer_id != peer_id {
+        submit(node, &node.service_key, service_staking::update(endpoint, peer_id)).await?;
+    }
+    Ok(())
+}
+
+/// Brings the agreement one stage further, if it is this node's turn.
+async fn agree(node: &Node) -> Result<(), ApiError> {
+    let config = &node.config.onboarding;
+    let agreement = node.chain.agreement(&node.account).await.map_err(api_error)?;
+    let template =
+        node.chain.template(config.template).await.map_err(api_error)?.ok_or_else(|| {
+            ApiError::new(ErrorCode::Internal, format!("the chain has no template {}", config.template))
+        })?;
+    let wanted = config.objectives.unwrap_or(template.floor);
+    match agreement.map(|a| (a.stage, a.terms)) {
+        None => submit(node, &node.service_key, sla_registry::propose(config.template, wanted)).await,
+        // An anchor's counter is taken if it asks for nothing beyond what this node offers; else the node proposes again.
+        Some((Stage::Countered { by }, terms)) if wanted.meet(&terms.objectives) => {
+            tracing::info!(anchor = %by, "accepting the anchor's terms");
+            submit(node, &node.service_key, sla_registry::accept_counter()).await
+        }
+        Some((Stage::Countered { .. }, _)) => {
+            submit(node, &node.service_key, sla_registry::propose(config.template, wanted)).await
+        }
+        Some((Stage::Tested, _)) => submit(node, &node.service_key, sla_registry::activate()).await,
+        // The anchors' turn, or in force.
+        Some((Stage::Proposed | Stage::Accepted | Stage::Active { .. }, _)) => Ok(()),
+    }
+}
+
+/// Claims this node's rewards of committed periods. `settled` are the periods that need no more looking at.
+async fn claim_rewards(node: &Node, settled: &mut BTreeSet<Period>) -> Result<(), ApiError> {
+    let next = node.chain.next_to_commit().await.map_err(api_error)?;
+    let from = next.saturating_sub(REWARD_PERIODS);
+    settled.retain(|period| *period >= from);
+    for period in from..next {
+        if settled.contains(&period) {
+            continue;
+        }
+        if !node.chain.reward_claimed(period, &node.account).await.map_err(api_error)? {
+            let query = AnchorProof::Report { period, node: node.account.clone() };
+            match node.anchors.report(&*node.chain, query).await {
+                Ok(proven) if proven.leaf.reward_weight > 0 => {
+                    let call = service_staking::claim_reward(proven.leaf, proven.proof);
+                    submit(node, &node.service_key, call).await?;
+                    node.metrics.claim("reward");
+                }
+                // Nothing earned: not in the report, or with no weight.
+                Ok(_) => {}
+                Err(e) if e.code == ErrorCode::NotCommitted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        settled.insert(period);
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! A paid call from its request to its receipt.
+//!
+//! The order is the point: can the node do it at all → is the payment right → is the promise on disk → do the work → sign the
+//! receipt. So nobody pays for what is refused beforehand, and no work is done for what is not owed yet.
+//!
+//! A promise pays for one request. Whoever sends the same request with the same promise again gets the same answer, or the work
+//! that failed the first time, and is never charged twice.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use serde_json::Value;
+use smartlayer_api_types::{
+    rpc::{self, Outcome},
+    x402::{self, Accepted, PaymentPayload, PaymentRequired, Resource, SettlementResponse},
+    ApiError, ErrorCode,
+};
+use smartlayer_primitives::{
+    payload::blake2_256,
+    promise::{call_hash, SignedPromise},
+    receipt::{Receipt, SignedReceipt},
+    Balance, Hash,
+};
+
+use crate::{
+    http::{self, Answer},
+    methods::{self, Work},
+    node::Node,
+    payments,
+    sessions::Entry,
+};
+
+/// How long a client is told that an answer may take, in seconds.
+const MAX_TIMEOUT_SECONDS: u32 = 30;
+
+/// An answer that was paid for, and its receipt.
+#[derive(Clone, Debug, PartialEq, Eq, codec::Encode, codec::Decode)]
+pub(crate) struct Settled {
+    /// The body, to the byte.
+    pub body: Vec<u8>,
+    /// Its HTTP status.
+    pub status: u16,
+    /// The signed receipt over it.
+    pub receipt: SignedReceipt,
+}
+
+impl Settled {
+    fn answers(&self, promise: &SignedPromise) -> bool {
+        let receipt = &self.receipt.receipt;
+        let promise = &promise.promise;
+        (receipt.session, receipt.cumulative, receipt.request_hash)
+            == (promise.session, promise.cumulative, promise.call_hash)
+    }
+
+    fn into_answer(self, genesis: &Hash, entry: &Entry) -> Answer {
+        let response = SettlementResponse::settled(genesis, entry.state().session.payer, &self.receipt);
+        let headers = vec![(x402::PAYMENT_RESPONSE, x402::encode_header(&response))];
+        Answer { status: self.status, body: self.body.into(), headers }
+    }
+}
+
+/// The answer to a request of a paid method.
+pub(crate) async fn answer(node: &Arc<Node>, body: &Bytes, request: rpc::Request, payment: Option<&[u8]>) -> Answer {
+    let started = Instant::now();
+    let method = methods::PAID.iter().find(|m| **m == request.method).copied().unwrap_or("unknown");
+    let id = request.id.clone();
+    let outcome = attempt(node, body, request, payment).await;
+    node.metrics.call(method, outcome.as_ref().err().map(|refused| refused.error.code));
+    node.metrics.paid_seconds.observe(started.elapsed().as_secs_f64());
+    outcome.unwrap_or_else(|refused| refused.into_answer(node, id, method))
+}
+
+/// Why a call was not answered.
+struct Refused {
+    error: ApiError,
+    /// What the call costs.
+    price: Balance,
+    /// The session that should have paid, if it was found.
+    entry: Option<Arc<Entry>>,
+}
+
+impl Refused {
+    fn into_answer(self, node: &Node, id: Value, method: &'static str) -> Answer {
+        let Self { error, price, entry } = self;
+        let mut answer = Answer::error(id, &error);
+        if error.code.is_payment() {
+            let mut terms = node.terms();
+            terms.session_state = entry.map(|e| e.state().describe(e.id));
+            let resource = Resource {
+                url: format!("{}#{method}", node.url()),
+                description: None,
+                mime_type: Some("application/json".into()),
+            };
+            let required = PaymentRequired {
+                x402_version: x402::VERSION,
+                error: Some(error.code.name().into()),
+                resource,
+                accepts: vec![x402::offer(&terms, price, MAX_TIMEOUT_SECONDS)],
+                extensions: None,
+            };
+            answer.headers.push((x402::PAYMENT_REQUIRED, x402::encode_header(&required)));
+            if error.code != ErrorCode::PaymentRequired {
+                let rejected = SettlementResponse::rejected(&node.chain.genesis(), error.code);
+                answer.headers.push((x402::PAYMENT_RESPONSE, x402::encode_header(&rejected)));
+            }
+        }
+        answer
+    }
+}
+
+async fn attempt(
+    node: &Arc<Node>,
+    body: &Bytes,
+    request: rpc::Request,
+    payment: Option<&[u8]>,
+) -> Result<Answer, Refused> {
+    let price = node.config.prices.of(&request.method).unwrap_or_default();
+    let refuse = |error: ApiError| Refused { error, price, entry: None };
+    let genesis = node.chain.genesis();
+    let request_hash = call_hash(body);
+
+    let payment = payment.map(|header| read_payment(node, header)).transpose();
+    if let Ok(Some(promise)) = &payment {
+        // What was answered before is answered again, whatever has changed since.
+        if let Some((settled, entry)) = answered_before(node, promise, request_hash).await.map_err(refuse)? {
+            return Ok(settled.into_answer(&genesis, &entry));
+        }
+    }
+    let work = methods::prepare(node, &request.method, request.params).await.map_err(refuse)?;
+    let promise = payment.and_then(|p| p.ok_or_else(|| ErrorCode::PaymentRequired.into())).map_err(|error| {
+        if error.code != ErrorCode::PaymentRequired {
+            node.metrics.promise(Some(error.code));
+        }
+        refuse(error)
+    })?;
+
+    let entry = node.sessions.get(node, promise.promise.session).await.map_err(|error| {
+        node.metrics.promise(Some(error.code));
+        refuse(error)
+    })?;
+    let mut turn = entry.turn.lock().await;
+    if let Some(settled) = turn.as_ref().filter(|settled| settled.answers(&promise)) {
+        payments::check_signature(node, &entry, &promise).map_err(refuse)?;
+        return Ok(settled.clone().into_answer(&genesis, &entry));
+    }
+    let accepted = payments::accept(node, &entry, &promise, request_hash, price).await;
+    node.metrics.promise(accepted.as_ref().err().map(|e| e.code));
+    accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
+
+    let settle = |outcome: Outcome| {
+        let status = match &outcome {
+            Outcome::Result(_) => 200,
+            Outcome::Error(e) => ErrorCode::from_code(e.code).map_or(200, ErrorCode::http_status),
+        };
+        settle(node, &promise, price, http::body(request.id.clone(), outcome), status)
+    };
+    let settled = match work {
+        Work::Attributes(work) => match work.run(node).await {
+            Ok(result) => settle(Outcome::Result(result)),
+            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object())),
+            Err(e) => return Err(refuse(e)),
+        },
+        Work::Call(work) => match work.run(node, &settle).await {
+            Ok(settled) => settled,
+            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object())),
+            Err(e) => return Err(refuse(e)),
+        },
+    };
+    *turn = Some(settled.clone());
+    Ok(settled.into_answer(&genesis, &entry))
+}
+
+/// Whether an error is the answer to the call. The others are failures of this node: the same request with the same promise may be
+/// sent again until it is answered.
+fn is_final(code: ErrorCode) -> bool {
+    !matches!(
+        code,
+        ErrorCode::EvmFailure
+            | ErrorCode::Internal
+            | ErrorCode::ChainUnavailable
+            | ErrorCode::Overloaded
+            | ErrorCode::ShuttingDown
+    )
+}
+
+/// The promise in the header, if it offers what this node takes.
+fn read_payment(node: &Node, header: &[u8]) -> Result<SignedPromise, ApiError> {
+    let malformed = |why: String| ApiError::new(ErrorCode::PaymentMalformed, why);
+    let payment: PaymentPayload = x402::decode_header(header).map_err(|e| malformed(e.to_string()))?;
+    let Accepted { scheme, network, asset, pay_to, .. } = &payment.accepted;
+    if payment.x402_version != x402::VERSION || scheme != x402::SCHEME || asset != x402::ASSET {
+        let offered = format!("x402 version {}, {}, {}", x402::VERSION, x402::SCHEME, x402::ASSET);
+        return Err(ApiError::new(ErrorCode::OtherScheme, format!("this node takes {offered}")));
+    }
+    let own = x402::network(&node.chain.genesis());
+    if *network != own {
+        return Err(ApiError::new(ErrorCode::OtherChain, format!("this node is on {own}")));
+    }
+    if *pay_to != node.account.to_string() {
+        return Err(ApiError::new(ErrorCode::OtherNode, format!("this node is {}", node.account)));
+    }
+    SignedPromise::try_from(&payment.payload).map_err(|e| malformed(e.to_string()))
+}
+
+/// The answer that this promise has already paid for, if it is on disk.
+async fn answered_before(
+    node: &Node,
+    promise: &SignedPromise,
+    request_hash: Hash,
+) -> Result<Option<(Settled, Arc<Entry>)>, ApiError> {
+    let SignedPromise { promise: p, .. } = promise;
+    if p.call_hash != request_hash {
+        return Ok(None);
+    }
+    let Some(settled) = node.data.answer(p.session, p.cumulative).await?.filter(|s| s.answers(promise)) else {
+        return Ok(None);
+    };
+    let entry = node.sessions.get(node, p.session).await?;
+    payments::check_signature(node, &entry, promise)?;
+    Ok(Some((settled, entry)))
+}
+
+/// The answer with its receipt.
+fn settle(node: &Node, promise: &SignedPromise, price: Balance, body: Bytes, status: u16) -> Settled {
+    let receipt = Receipt {
+        node: node.account.clone(),
+        session: promise.promise.session,
+        charged: price,
+        cumulative: promise.promise.cumulative,
+        request_hash: promise.promise.call_hash,
+        result_hash: blake2_256(&body),
+    };
+    let signature = node.service_key.sign_payload(&receipt, &node.chain.genesis());
+    Settled { body: body.into(), status, receipt: SignedReceipt { receipt, signature } }
+}

@@ -1,0 +1,99 @@
+//! Between the ledger, which decides, and the store, which remembers: a promise is on disk before anybody works for it.
+
+use smartlayer_api_types::{ApiError, ErrorCode};
+use smartlayer_primitives::{promise::SignedPromise, Balance, Hash};
+use smartlayer_promise_ledger::{accept as decide, Check, Rejection};
+
+use crate::{node::Node, sessions::Entry};
+
+/// Accepts the promise and makes it durable, or says why not. The caller holds the session's turn.
+pub(crate) async fn accept(
+    node: &Node,
+    entry: &Entry,
+    promise: &SignedPromise,
+    request: Hash,
+    price: Balance,
+) -> Result<(), ApiError> {
+    let state = entry.state();
+    if state.last.as_ref().is_some_and(|last| last.promise == promise.promise) && promise.promise.call_hash == request {
+        // Accepted before, but not answered: the node failed or was stopped. It owes the work.
+        return check_signature(node, entry, promise);
+    }
+    if state.is_closing(node.chain.status().finalized) {
+        return Err(ApiError::new(ErrorCode::SessionClosing, "this node is closing the session"));
+    }
+    let check = Check {
+        genesis: &node.chain.genesis(),
+        node: &node.account,
+        session_id: &entry.id,
+        session: Some(&state.session),
+        fresh: node.chain.status().is_fresh(node.config.payment.max_chain_age()),
+        accepted: state.owed(),
+        price,
+        call_hash: &request,
+    };
+    decide(&check, promise).map_err(|rejection| rejected(&rejection, check.expected()))?;
+    node.data.keep_promise(promise.clone()).await?;
+    entry.promised(promise.clone());
+    Ok(())
+}
+
+/// Whether the session's signer signed the promise.
+pub(crate) fn check_signature(node: &Node, entry: &Entry, promise: &SignedPromise) -> Result<(), ApiError> {
+    let state = entry.state();
+    if state.last.as_ref() == Some(promise) || promise.verify(&node.chain.genesis(), &state.session.signer) {
+        return Ok(());
+    }
+    Err(rejected(&Rejection::BadSignature { signer: state.session.signer }, 0))
+}
+
+/// The ledger's rejection as the API's error, with the amount that would have been right.
+fn rejected(rejection: &Rejection, expected: Balance) -> ApiError {
+    let code = match rejection {
+        Rejection::StaleChainView => ErrorCode::StaleChainView,
+        Rejection::OtherSession { .. } => ErrorCode::OtherSession,
+        Rejection::UnknownSession { .. } => ErrorCode::UnknownSession,
+        Rejection::OtherNode { .. } => ErrorCode::OtherNode,
+        Rejection::SessionClosing { .. } => ErrorCode::SessionClosing,
+        Rejection::TicksUnsupported => ErrorCode::TicksUnsupported,
+        Rejection::OtherRequest { .. } => ErrorCode::OtherRequest,
+        Rejection::CumulativeTooLow { .. } => ErrorCode::CumulativeTooLow,
+        Rejection::OverDeposit { .. } => ErrorCode::OverDeposit,
+        Rejection::Overpaid { .. } => ErrorCode::Overpaid,
+        Rejection::BadSignature { .. } => ErrorCode::BadSignature,
+    };
+    let error = ApiError::new(code, rejection.to_string());
+    match rejection {
+        Rejection::CumulativeTooLow { .. } | Rejection::Overpaid { .. } => {
+            error.with(serde_json::json!({ "expected": expected.to_string() }))
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smartlayer_primitives::AccountId;
+
+    #[test]
+    fn every_rejection_keeps_its_name() {
+        let (hash, account) = (Hash::zero(), AccountId::new([0; 32]));
+        let all = [
+            Rejection::StaleChainView,
+            Rejection::OtherSession { presented: hash, promised: hash },
+            Rejection::UnknownSession { session: hash },
+            Rejection::OtherNode { expected: account.clone() },
+            Rejection::SessionClosing { at: 1 },
+            Rejection::TicksUnsupported,
+            Rejection::OtherRequest { expected: hash, promised: hash },
+            Rejection::CumulativeTooLow { expected: 2, found: 1 },
+            Rejection::OverDeposit { deposit: 1, needed: 2 },
+            Rejection::Overpaid { expected: 1, found: 2 },
+            Rejection::BadSignature { signer: account },
+        ];
+        for rejection in all {
+            assert_eq!(rejected(&rejection, 0).code.name(), rejection.code());
+        }
+    }
+}
