@@ -7,7 +7,7 @@ use serde::{ser::SerializeStruct, Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    abi, As, AttributeError, Card, Context, Evaluation, FilterError, Labels, NotConvertible, Origin, Selection, Source,
+    abi, AttributeError, Card, Context, Evaluation, FilterError, Labels, NotConvertible, Origin, Selection, Source,
     TokenScript, Transaction, Value, Values,
 };
 
@@ -276,9 +276,4 @@ pub(crate) fn references(card: &Card) -> impl Iterator<Item = &str> {
         Source::Reference(reference) => Some(reference.as_str()),
         Source::Literal(_) => None,
     })
-}
-
-/// How a parameter is read, for its schema.
-pub(crate) fn entered_as(attribute: &crate::Attribute) -> Option<As> {
-    attribute.user_entry().flatten()
 }

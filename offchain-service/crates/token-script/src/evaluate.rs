@@ -1,9 +1,6 @@
 //! Evaluation of attributes: a graph walked within bounds, that says which calls it lacks instead of making them.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, U256};
 
@@ -22,7 +19,7 @@ pub struct Context {
     /// The chain the token is on, for scripts whose contracts are on several; EIP-155.
     pub chain_id: Option<u64>,
     /// What `ts:data` reads, by name: the issuer's values, and what the node knows itself. A node says under
-    /// `operations.<action>` how often a key operation was executed on the instance (`"0"`: not yet).
+    /// `operations.<action>` whether that key operation was executed on the instance: `"1"` or `"0"`.
     pub values: BTreeMap<String, String>,
 }
 
@@ -158,7 +155,7 @@ pub enum Step {
 #[must_use]
 pub struct Evaluation<'a> {
     script: &'a TokenScript,
-    context: Cow<'a, Context>,
+    context: &'a Context,
     /// The card whose own attributes are visible, if any.
     card: Option<&'a Card>,
     /// What the caller entered, by attribute.
@@ -168,6 +165,7 @@ pub struct Evaluation<'a> {
     asked: BTreeSet<EthereumCall>,
     /// Final values, by whether the attribute is the card's own, and its name.
     known: BTreeMap<(bool, String), Result<Value, AttributeError>>,
+    done: Option<Values>,
 }
 
 /// Why an attribute has no value yet.
@@ -212,8 +210,8 @@ impl TokenScript {
         card: Option<&'a Card>,
         entries: BTreeMap<String, Value>,
     ) -> Evaluation<'a> {
-        let (results, asked, known) = Default::default();
-        Evaluation { script: self, context: Cow::Borrowed(context), card, entries, wanted, results, asked, known }
+        let (results, asked, known, done) = Default::default();
+        Evaluation { script: self, context, card, entries, wanted, results, asked, known, done }
     }
 
     /// The first calls that evaluating `attributes` needs: all of them, unless one's arguments depend on another's result.
@@ -282,6 +280,9 @@ fn contract_address(contract: &Contract, context: &Context) -> Result<(u64, Addr
 impl<'a> Evaluation<'a> {
     /// Goes as far as it can. Once it is done, it stays so.
     pub fn step(&mut self) -> Step {
+        if let Some(values) = &self.done {
+            return Step::Done(values.clone());
+        }
         let mut walk = Walk { steps: 0, path: Vec::new(), pending: BTreeSet::new(), needed: BTreeSet::new() };
         let mut values = Values::new();
         for name in self.wanted.clone() {
@@ -296,7 +297,7 @@ impl<'a> Evaluation<'a> {
             }
         }
         match walk.needed.is_empty() {
-            true => Step::Done(values),
+            true => Step::Done(self.done.insert(values).clone()),
             false => Step::NeedCalls(walk.needed.into_iter().collect()),
         }
     }
@@ -310,7 +311,7 @@ impl<'a> Evaluation<'a> {
 
     /// The value that `reference` stands for. `local`: whether it stands in the card, whose own attributes then come first.
     fn resolve(&mut self, reference: &str, local: bool, walk: &mut Walk) -> Result<Value, Stop> {
-        if let Some(value) = self.script.reserved(reference, &self.context) {
+        if let Some(value) = self.script.reserved(reference, self.context) {
             return Ok(value?);
         }
         let base = reference.split(['.', '[']).next().unwrap_or_default();
@@ -443,7 +444,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn call(&mut self, own: bool, call: &'a Call, syntax: Option<&Syntax>, walk: &mut Walk) -> Result<Value, Stop> {
-        let (chain_id, to) = self.script.contract_address(&call.contract, &self.context)?;
+        let (chain_id, to) = self.script.contract_address(&call.contract, self.context)?;
         let mut arguments = Vec::with_capacity(call.arguments.len());
         let mut pending = false;
         for argument in &call.arguments {

@@ -436,7 +436,10 @@ impl Parser<'_> {
         let mut text: Vec<u8> = Vec::new();
         let flush = |text: &mut Vec<u8>, parts: &mut Vec<Part>, at| match String::from_utf8(std::mem::take(text)) {
             Ok(text) if text.is_empty() => Ok(()),
-            Ok(text) => Ok(parts.push(Part::Text(text))),
+            Ok(text) => {
+                parts.push(Part::Text(text));
+                Ok(())
+            }
             Err(_) => Err(FilterSyntaxError::InvalidEscape { at }),
         };
         let bytes = raw.as_bytes();

@@ -1,7 +1,7 @@
 //! How much of anything a token script may ask for.
 
 /// The bounds within which a script is read and evaluated. The defaults admit every published script known to the authors
-/// with room to spare (the largest has 1.6 MB and about 30 levels).
+/// with room to spare (the largest has 1.6 MB, the deepest 7 levels).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The script's size in bytes. Default: 4 MiB.

@@ -5,7 +5,7 @@ use serde_json::{json, Map, Value as Json};
 
 use crate::{
     abi::{AbiFunction, AbiType},
-    action::{entered_as, references},
+    action::references,
     As, Attribute, Card, CardType, Contract, DataObject, Labels, Namespace, Origin, Problem, Syntax, TokenScript,
 };
 
@@ -153,7 +153,8 @@ impl TokenScript {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for attribute in self.parameters(card) {
-            let mut schema = entry_schema(entered_as(attribute), attribute.syntax.as_ref(), self.limits.entry);
+            let mut schema =
+                entry_schema(attribute.user_entry().flatten(), attribute.syntax.as_ref(), self.limits.entry);
             if let (Some(label), Some(object)) = (attribute.labels.text("en"), schema.as_object_mut()) {
                 object.insert("title".into(), label.into());
             }
