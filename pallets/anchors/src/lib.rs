@@ -4,19 +4,19 @@
 //!
 //! ## Pallet API
 //!
-//! See the [`pallet`] module for calls, storage, events, errors and the configuration. Other pallets meet this one through
-//! [`smartlayer_primitives::traits::Anchors`]; the elections pallet feeds it through [`frame_support::traits::ChangeMembers`]
-//! and [`frame_support::traits::InitializeMembers`].
+//! See the [`pallet`] module for calls, storage, events, errors and the configuration. Other pallets meet this one
+//! through [`smartlayer_primitives::traits::Anchors`]; the elections pallet feeds it through
+//! [`frame_support::traits::ChangeMembers`] and [`frame_support::traits::InitializeMembers`].
 //!
 //! ## Overview
 //!
-//! Anchors are known organisations that watch over the network: they measure whether service nodes keep their promises and
-//! write down, period by period, what happened. Token holders elect them. To take part, an organisation also registers here:
-//! it says where its anchor can be reached, names the key that its anchor signs with, and puts down a bond. Whoever is elected
-//! but not registered, or registered but not elected, is no anchor.
+//! Anchors are known organisations that watch over the network: they measure whether service nodes keep their promises
+//! and write down, period by period, what happened. Token holders elect them. To take part, an organisation also
+//! registers here: it says where its anchor can be reached, names the key that its anchor signs with, and puts down a
+//! bond. Whoever is elected but not registered, or registered but not elected, is no anchor.
 //!
-//! What more than two thirds of the active anchors sign counts as the network's word. Every change of the active set gets a new
-//! number, so that a certificate says exactly which set signed it.
+//! What more than two thirds of the active anchors sign counts as the network's word. Every change of the active set
+//! gets a new number, so that a certificate says exactly which set signed it.
 //!
 //! An organisation that wants to leave deregisters once it is no longer elected, and gets its bond back after a delay.
 //!
@@ -27,20 +27,22 @@
 //!
 //! ## Low-level details
 //!
-//! * **The active set** is `Elected ∩ Organisations` with a bond of at least [`Config::MinBond`], sorted by account. It is worked
-//!   out anew when the elected members change and when an elected organisation registers, adds to its bond or rotates its key,
-//!   never otherwise. A raised `MinBond` therefore takes effect at the next of these events. The set's number rises only when
-//!   accounts or keys really changed.
-//! * **Keys.** A signing key belongs to one organisation, and its account (the key's 32 bytes) may not be another organisation's
-//!   account: otherwise it would be unclear for whom a signature speaks. Its holder proves possession by signing
-//!   [`KeyOwnership`](smartlayer_primitives::node::KeyOwnership), which binds the organisation's account and this chain's genesis
-//!   hash. Using the account's own key is allowed.
-//! * **Rotation is slow on purpose.** A new key is a new set, and a new set voids all certificates in the making. An anchor that
-//!   rotated in every block could keep the others from ever finishing one, so that [`Config::RotationInterval`] must pass
-//!   between two rotations.
-//! * **Bonds** are held balances ([`HoldReason::Bond`]). What is held always equals the organisation's bond plus what is departing.
-//! * **Costs** are bounded by [`MAX_ANCHORS`](smartlayer_primitives::quorum::MAX_ANCHORS): a change of the set reads each elected
-//!   organisation once. Where elections change the members, that cost comes on top of the weight that the elections pallet accounts for.
+//! * **The active set** is `Elected ∩ Organisations` with a bond of at least [`Config::MinBond`], sorted by account. It
+//!   is worked out anew when the elected members change and when an elected organisation registers, adds to its bond or
+//!   rotates its key, never otherwise. A raised `MinBond` therefore takes effect at the next of these events. The set's
+//!   number rises only when accounts or keys really changed.
+//! * **Keys.** A signing key belongs to one organisation, and its account (the key's 32 bytes) may not be another
+//!   organisation's account: otherwise it would be unclear for whom a signature speaks. Its holder proves possession by
+//!   signing [`KeyOwnership`](smartlayer_primitives::node::KeyOwnership), which binds the organisation's account and
+//!   this chain's genesis hash. Using the account's own key is allowed.
+//! * **Rotation is slow on purpose.** A new key is a new set, and a new set voids all certificates in the making. An
+//!   anchor that rotated in every block could keep the others from ever finishing one, so that
+//!   [`Config::RotationInterval`] must pass between two rotations.
+//! * **Bonds** are held balances ([`HoldReason::Bond`]). What is held always equals the organisation's bond plus what
+//!   is departing.
+//! * **Costs** are bounded by [`MAX_ANCHORS`](smartlayer_primitives::quorum::MAX_ANCHORS): a change of the set reads
+//!   each elected organisation once. Where elections change the members, that cost comes on top of the weight that the
+//!   elections pallet accounts for.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -85,10 +87,12 @@ pub mod pallet {
         /// The least bond of an active anchor, in planck.
         type MinBond: Get<Balance>;
 
-        /// How many blocks a deregistered organisation waits for its bond: longer than anything can still be held against it.
+        /// How many blocks a deregistered organisation waits for its bond: longer than anything can still be held
+        /// against it.
         type BondDelay: Get<BlockNumber>;
 
-        /// How many blocks must pass between two key rotations of one organisation: much longer than collecting a quorum takes.
+        /// How many blocks must pass between two key rotations of one organisation: much longer than collecting a
+        /// quorum takes.
         type RotationInterval: Get<BlockNumber>;
 
         /// What the calls cost.
@@ -128,11 +132,13 @@ pub mod pallet {
 
     /// The active anchors, sorted by account, and the number of this very set.
     ///
-    /// Written whenever the elections change the members, and by `register`, `rotate_key` and `bond_more` of an elected account.
+    /// Written whenever the elections change the members, and by `register`, `rotate_key` and `bond_more` of an elected
+    /// account.
     #[pallet::storage]
     pub type ActiveSet<T: Config> = StorageValue<_, AnchorSet, ValueQuery>;
 
-    /// Bonds of organisations that deregistered: the amount in planck, and the first block at which it can be withdrawn.
+    /// Bonds of organisations that deregistered: the amount in planck, and the first block at which it can be
+    /// withdrawn.
     ///
     /// Written by `deregister` and `withdraw_bond`.
     #[pallet::storage]
@@ -204,13 +210,15 @@ pub mod pallet {
     pub enum Error<T> {
         /// This account is registered already. Change the organisation with `update`, `rotate_key` or `bond_more`.
         AlreadyRegistered,
-        /// The sender is neither an organisation's account nor the signing key of one. Register first, or send it from there.
+        /// The sender is neither an organisation's account nor the signing key of one. Register first, or send it from
+        /// there.
         NotRegistered,
         /// This account is the signing key of an organisation. Register from an account of its own.
         AccountIsKey,
         /// This key belongs to an organisation, or is the account of another one. Make a new key.
         KeyInUse,
-        /// The proof is not the key's signature over this account and this chain's genesis hash. Sign anew with the key to be registered.
+        /// The proof is not the key's signature over this account and this chain's genesis hash. Sign anew with the key
+        /// to be registered.
         BadProof,
         /// The name is empty or not UTF-8. Send a name that people can read.
         BadName,
@@ -250,13 +258,14 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Holds `bond` on the sender's balance. `proof` is the signature by `key` over `KeyOwnership { account: sender }` and the
-        /// genesis hash. If the account is elected, it becomes active at once.
+        /// Holds `bond` on the sender's balance. `proof` is the signature by `key` over `KeyOwnership { account: sender
+        /// }` and the genesis hash. If the account is elected, it becomes active at once.
         ///
         /// ## Errors
         ///
-        /// [`Error::AlreadyRegistered`], [`Error::AccountIsKey`], [`Error::BadName`], [`Error::BadEndpoint`], [`Error::BadPeerId`],
-        /// [`Error::BondTooLow`], [`Error::KeyInUse`], [`Error::BadProof`]; an error of the balance if it can't hold the bond.
+        /// [`Error::AlreadyRegistered`], [`Error::AccountIsKey`], [`Error::BadName`], [`Error::BadEndpoint`],
+        /// [`Error::BadPeerId`], [`Error::BondTooLow`], [`Error::KeyInUse`], [`Error::BadProof`]; an error of the
+        /// balance if it can't hold the bond.
         ///
         /// ## Events
         ///
@@ -308,8 +317,9 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// `proof` is the signature by the new `key` as for `register`. The old key means nothing from here on. The change of an
-        /// active anchor's key is a new active set, so that certificates that are still being collected must be collected again.
+        /// `proof` is the signature by the new `key` as for `register`. The old key means nothing from here on. The
+        /// change of an active anchor's key is a new active set, so that certificates that are still being collected
+        /// must be collected again.
         ///
         /// ## Errors
         ///
@@ -333,8 +343,8 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// The bond can be withdrawn after `BondDelay` blocks. If something of an earlier registration is departing still, both
-        /// become one amount with the later of the two blocks. The signing key is free again.
+        /// The bond can be withdrawn after `BondDelay` blocks. If something of an earlier registration is departing
+        /// still, both become one amount with the later of the two blocks. The signing key is free again.
         ///
         /// ## Errors
         ///
@@ -382,7 +392,8 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Holds `amount` more. This is how an organisation stays in office, or returns to it, after the minimum was raised.
+        /// Holds `amount` more. This is how an organisation stays in office, or returns to it, after the minimum was
+        /// raised.
         ///
         /// ## Errors
         ///

@@ -1,8 +1,9 @@
 //! What the calls cost.
 //!
-//! The values of `()` are **conservative bounds, not measurements**: the storage items that a call can touch at the slower of
-//! the SDK's database weights, a fixed allowance for computing, and an allowance for each signature that is several times what
-//! verification takes on a server core. They stand until a run of frame-omni-bencher over `benchmarking.rs` replaces them.
+//! The values of `()` are **conservative bounds, not measurements**: the storage items that a call can touch at the
+//! slower of the SDK's database weights, a fixed allowance for computing, and an allowance for each signature that is
+//! several times what verification takes on a server core. They stand until a run of frame-omni-bencher over
+//! `benchmarking.rs` replaces them.
 
 use frame_support::weights::{constants::RocksDbWeight, Weight};
 use smartlayer_primitives::quorum::MAX_ANCHORS;

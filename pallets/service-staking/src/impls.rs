@@ -142,7 +142,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Whether `key` may become the service key of `account`: nobody's yet, nobody else's account, and its holder agrees.
+    /// Whether `key` may become the service key of `account`: nobody's yet, nobody else's account, and its holder
+    /// agrees.
     fn check_key(account: &AccountId, key: &AccountId, proof: &Signature) -> DispatchResult {
         let is_a_node = key != account && Nodes::<T>::contains_key(key);
         ensure!(!is_a_node && !ServiceKeys::<T>::contains_key(key), Error::<T>::KeyInUse);

@@ -4,21 +4,22 @@
 //!
 //! ## Pallet API
 //!
-//! See the [`pallet`] module for calls, storage, events, errors and the configuration. Other pallets meet this one through
-//! [`ServiceNodes`](smartlayer_primitives::traits::ServiceNodes), [`OnCommitment`](smartlayer_primitives::traits::OnCommitment)
-//! and [`RentPool`](smartlayer_primitives::traits::RentPool).
+//! See the [`pallet`] module for calls, storage, events, errors and the configuration. Other pallets meet this one
+//! through [`ServiceNodes`](smartlayer_primitives::traits::ServiceNodes),
+//! [`OnCommitment`](smartlayer_primitives::traits::OnCommitment) and
+//! [`RentPool`](smartlayer_primitives::traits::RentPool).
 //!
 //! ## Overview
 //!
-//! Whoever runs a service node registers it here: where it answers, who it is on the network, and which *service key* signs in
-//! its name. The service key lies on the machine that is reachable from the internet; the account that holds the stake does not
-//! have to. The stake (the *bond*) answers for the node's work. A node that wants part of it back asks for it, waits, and
-//! withdraws; until then all of it can still be slashed.
+//! Whoever runs a service node registers it here: where it answers, who it is on the network, and which *service key*
+//! signs in its name. The service key lies on the machine that is reachable from the internet; the account that holds
+//! the stake does not have to. The stake (the *bond*) answers for the node's work. A node that wants part of it back
+//! asks for it, waits, and withdraws; until then all of it can still be slashed.
 //!
-//! For every period that the anchors commit to, new tokens go into a pot. The nodes share their part in proportion to the
-//! *reward weight* that the period's report gives each of them, and the anchors that signed share the other part equally. Nobody is sent
-//! anything: whoever earned something brings their line of the report with its proof, and is paid. The pot also takes in the rent that
-//! issuers pay. What nobody claims stays in the pot.
+//! For every period that the anchors commit to, new tokens go into a pot. The nodes share their part in proportion to
+//! the *reward weight* that the period's report gives each of them, and the anchors that signed share the other part
+//! equally. Nobody is sent anything: whoever earned something brings their line of the report with its proof, and is
+//! paid. The pot also takes in the rent that issuers pay. What nobody claims stays in the pot.
 //!
 //! ## Example
 //!
@@ -27,23 +28,30 @@
 //!
 //! ## Low-level details
 //!
-//! * **Stake** is a held balance ([`HoldReason::Bond`]). What is held of a node's account always equals its bond plus its unbonding chunks.
-//! * **Unbonding** is in chunks, each with its own block of release, fixed when it was asked for. The bond may only be lowered to
-//!   at least [`Config::MinBond`] or to nothing. A node is gone, and its service key free, when its last chunk is withdrawn.
-//! * **Slashing** takes a fraction, rounded up, of bond and chunks together: from the bond first, then from the chunks, oldest first.
-//!   It is burned, so that the total issuance falls. A node whose bond falls below the minimum is not bonded any more; it can add to it or leave.
-//! * **Rewards.** [`Config::RewardPerPeriod`] is minted into the pot when a commitment is accepted. The anchors' part is rounded
-//!   down and divided among the signers, rounded down; the rest is the nodes', and each share is rounded down. A part that nobody could
-//!   claim, because all weights are zero, is not minted; what rounding leaves over stays in the pot. A period never pays its
-//!   nodes more than its own part, whatever the weights in its report add up to, so that a wrong total can't eat into rent or other periods.
-//! * **The pot** is endowed with the existential deposit at genesis (or at the first commitment) and pays only above it: it is never reaped.
-//! * **Bounded history.** The rewards of a period can be claimed until [`Config::RewardHistory`] newer commitments were accepted
-//!   (and as long as the snapshots keep the commitment). Then they are removed with the list of anchors, at most
-//!   [`PRUNED_PER_COMMITMENT`] periods a commitment. The marks in [`Claimed`] can be as many as there are nodes, so that they are
-//!   swept a few at a time: [`SWEPT_PER_CLAIM`] with each claim and [`SWEPT_PER_COMMITMENT`] with each commitment. As a claim adds one
-//!   mark and sweeps two, marks of the past go at least as fast as new ones come, and every call's cost is constant. The sweep
-//!   remembers where it stopped, so that it never walks over what it removed in the same block.
-//! * **Costs** of claims grow with the logarithm of the number of nodes (the proof), those of everything else are constant.
+//! * **Stake** is a held balance ([`HoldReason::Bond`]). What is held of a node's account always equals its bond plus
+//!   its unbonding chunks.
+//! * **Unbonding** is in chunks, each with its own block of release, fixed when it was asked for. The bond may only be
+//!   lowered to at least [`Config::MinBond`] or to nothing. A node is gone, and its service key free, when its last
+//!   chunk is withdrawn.
+//! * **Slashing** takes a fraction, rounded up, of bond and chunks together: from the bond first, then from the chunks,
+//!   oldest first. It is burned, so that the total issuance falls. A node whose bond falls below the minimum is not
+//!   bonded any more; it can add to it or leave.
+//! * **Rewards.** [`Config::RewardPerPeriod`] is minted into the pot when a commitment is accepted. The anchors' part
+//!   is rounded down and divided among the signers, rounded down; the rest is the nodes', and each share is rounded
+//!   down. A part that nobody could claim, because all weights are zero, is not minted; what rounding leaves over stays
+//!   in the pot. A period never pays its nodes more than its own part, whatever the weights in its report add up to, so
+//!   that a wrong total can't eat into rent or other periods.
+//! * **The pot** is endowed with the existential deposit at genesis (or at the first commitment) and pays only above
+//!   it: it is never reaped.
+//! * **Bounded history.** The rewards of a period can be claimed until [`Config::RewardHistory`] newer commitments were
+//!   accepted (and as long as the snapshots keep the commitment). Then they are removed with the list of anchors, at
+//!   most [`PRUNED_PER_COMMITMENT`] periods a commitment. The marks in [`Claimed`] can be as many as there are nodes,
+//!   so that they are swept a few at a time: [`SWEPT_PER_CLAIM`] with each claim and [`SWEPT_PER_COMMITMENT`] with each
+//!   commitment. As a claim adds one mark and sweeps two, marks of the past go at least as fast as new ones come, and
+//!   every call's cost is constant. The sweep remembers where it stopped, so that it never walks over what it removed
+//!   in the same block.
+//! * **Costs** of claims grow with the logarithm of the number of nodes (the proof), those of everything else are
+//!   constant.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -105,7 +113,8 @@ pub mod pallet {
         /// For whom an anchor's key acts.
         type Anchors: Anchors;
 
-        /// The commitments whose reports are paid for. They should be kept at least as long as [`Config::RewardHistory`].
+        /// The commitments whose reports are paid for. They should be kept at least as long as
+        /// [`Config::RewardHistory`].
         type Snapshots: Snapshots;
 
         /// The pot's account.
@@ -281,8 +290,8 @@ pub mod pallet {
             /// For each anchor that signed, in planck.
             each_anchor: Balance,
         },
-        /// A period's rewards could not be minted, because the total issuance would be more than a balance can be. Nothing can be
-        /// claimed for the period.
+        /// A period's rewards could not be minted, because the total issuance would be more than a balance can be.
+        /// Nothing can be claimed for the period.
         MintingFailed {
             /// The period.
             period: Period,
@@ -319,13 +328,15 @@ pub mod pallet {
     pub enum Error<T> {
         /// This account is registered already. Change the node with `update`, `rotate_key` or `bond_more`.
         AlreadyRegistered,
-        /// The sender is neither a node's account nor, where that is allowed, its service key. Register first, or send it from there.
+        /// The sender is neither a node's account nor, where that is allowed, its service key. Register first, or send
+        /// it from there.
         NotRegistered,
         /// This account is the service key of a node. Register from an account of its own.
         AccountIsKey,
         /// This key belongs to a node, or is the account of another one. Make a new key.
         KeyInUse,
-        /// The proof is not the key's signature over this account and this chain's genesis hash. Sign anew with the key to be registered.
+        /// The proof is not the key's signature over this account and this chain's genesis hash. Sign anew with the key
+        /// to be registered.
         BadProof,
         /// The endpoint is empty or not UTF-8. Send the URL at which the node answers.
         BadEndpoint,
@@ -343,16 +354,18 @@ pub mod pallet {
         TooManyChunks,
         /// No chunk is due. Wait for the block named in the `Unbonding` event.
         NothingToWithdraw,
-        /// Nothing can be claimed for this period: it is not committed yet, or too long ago. Claim within `RewardHistory` periods.
+        /// Nothing can be claimed for this period: it is not committed yet, or too long ago. Claim within
+        /// `RewardHistory` periods.
         NoSuchReward,
-        /// The entry is not in the period's report where the proof says. Build the proof from the report that was committed.
+        /// The entry is not in the period's report where the proof says. Build the proof from the report that was
+        /// committed.
         NotInReport,
         /// This node's reward for the period is paid. Claim the next one.
         AlreadyClaimed,
         /// The share is less than one planck, or the period's part is used up. There is nothing to be had.
         NothingToClaim,
-        /// The sender is, or acts for, no anchor that signed the period's commitment and has not claimed yet. Claim periods that it
-        /// signed; once it is not active any more, from the organisation's account.
+        /// The sender is, or acts for, no anchor that signed the period's commitment and has not claimed yet. Claim
+        /// periods that it signed; once it is not active any more, from the organisation's account.
         NotASigner,
     }
 
@@ -374,13 +387,14 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Holds `bond` on the sender's balance. `proof` is the signature by `service_key` over `KeyOwnership { account: sender }`
-        /// and the genesis hash. The service key may be the account's own key.
+        /// Holds `bond` on the sender's balance. `proof` is the signature by `service_key` over `KeyOwnership {
+        /// account: sender }` and the genesis hash. The service key may be the account's own key.
         ///
         /// ## Errors
         ///
         /// [`Error::AlreadyRegistered`], [`Error::AccountIsKey`], [`Error::BadEndpoint`], [`Error::BadPeerId`],
-        /// [`Error::BondTooLow`], [`Error::KeyInUse`], [`Error::BadProof`]; an error of the balance if it can't hold the bond.
+        /// [`Error::BondTooLow`], [`Error::KeyInUse`], [`Error::BadProof`]; an error of the balance if it can't hold
+        /// the bond.
         ///
         /// ## Events
         ///
@@ -456,11 +470,13 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Holds `amount` more. A node that was slashed below the minimum, or unbonded everything, is bonded again when it reaches the minimum.
+        /// Holds `amount` more. A node that was slashed below the minimum, or unbonded everything, is bonded again when
+        /// it reaches the minimum.
         ///
         /// ## Errors
         ///
-        /// [`Error::NotRegistered`], [`Error::ZeroAmount`], [`Error::BondOverflow`]; an error of the balance if it can't hold the amount.
+        /// [`Error::NotRegistered`], [`Error::ZeroAmount`], [`Error::BondOverflow`]; an error of the balance if it
+        /// can't hold the amount.
         ///
         /// ## Events
         ///
@@ -480,12 +496,14 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// The amount can be withdrawn after `UnbondingDelay` blocks, and be slashed until it is withdrawn. At least `MinBond` or
-        /// nothing must stay bonded; who unbonds everything is leaving. Amounts that are due at the same block become one chunk.
+        /// The amount can be withdrawn after `UnbondingDelay` blocks, and be slashed until it is withdrawn. At least
+        /// `MinBond` or nothing must stay bonded; who unbonds everything is leaving. Amounts that are due at the same
+        /// block become one chunk.
         ///
         /// ## Errors
         ///
-        /// [`Error::NotRegistered`], [`Error::ZeroAmount`], [`Error::NotThatMuch`], [`Error::BondTooLow`], [`Error::TooManyChunks`].
+        /// [`Error::NotRegistered`], [`Error::ZeroAmount`], [`Error::NotThatMuch`], [`Error::BondTooLow`],
+        /// [`Error::TooManyChunks`].
         ///
         /// ## Events
         ///
@@ -505,7 +523,8 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Releases all chunks that are due. If neither bond nor chunks are left, the node is gone and its service key is free again.
+        /// Releases all chunks that are due. If neither bond nor chunks are left, the node is gone and its service key
+        /// is free again.
         ///
         /// ## Errors
         ///
@@ -529,13 +548,15 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// `entry` is the node's line in the period's report, `proof` its way to the report's root in the commitment. The share is
-        /// rounded down, and never more than what is left of the period's part for nodes. It goes to the node's account, registered still or not.
+        /// `entry` is the node's line in the period's report, `proof` its way to the report's root in the commitment.
+        /// The share is rounded down, and never more than what is left of the period's part for nodes. It goes to the
+        /// node's account, registered still or not.
         ///
         /// ## Errors
         ///
-        /// [`Error::NoSuchReward`], [`Error::NotInReport`], [`Error::AlreadyClaimed`], [`Error::NothingToClaim`]; an error of the
-        /// balance if the node's account does not exist and the share is less than the existential deposit.
+        /// [`Error::NoSuchReward`], [`Error::NotInReport`], [`Error::AlreadyClaimed`], [`Error::NothingToClaim`]; an
+        /// error of the balance if the node's account does not exist and the share is less than the existential
+        /// deposit.
         ///
         /// ## Events
         ///
@@ -575,7 +596,8 @@ pub mod pallet {
 
     #[pallet::view_functions]
     impl<T: Config> Pallet<T> {
-        /// What `claim_reward` would pay a node with this reward weight for a period, in planck; nothing if it can't be claimed (any more).
+        /// What `claim_reward` would pay a node with this reward weight for a period, in planck; nothing if it can't be
+        /// claimed (any more).
         pub fn node_reward(period: Period, node: AccountId, reward_weight: u128) -> Option<Balance> {
             if Claimed::<T>::contains_key(period, node) {
                 return None;
@@ -584,7 +606,8 @@ pub mod pallet {
             Some(Self::payout(period, &reward, reward_weight)).filter(|amount| *amount > 0)
         }
 
-        /// What `claim_anchor_reward` would pay an organisation for a period, in planck; nothing if it can't be claimed (any more).
+        /// What `claim_anchor_reward` would pay an organisation for a period, in planck; nothing if it can't be claimed
+        /// (any more).
         pub fn anchor_reward(period: Period, anchor: AccountId) -> Option<Balance> {
             let reward = Rewards::<T>::get(period)?;
             RewardSigners::<T>::get(period).contains(&anchor).then_some(reward.each_anchor).filter(|amount| *amount > 0)

@@ -1,8 +1,9 @@
 //! What the calls cost.
 //!
-//! The values of `()` are **conservative bounds, not measurements**: the storage items that a call can touch at the slower of
-//! the SDK's database weights, a fixed allowance for computing, and allowances for each signature and hash that are several
-//! times what they take on a server core. They stand until a run of frame-omni-bencher over `benchmarking.rs` replaces them.
+//! The values of `()` are **conservative bounds, not measurements**: the storage items that a call can touch at the
+//! slower of the SDK's database weights, a fixed allowance for computing, and allowances for each signature and hash
+//! that are several times what they take on a server core. They stand until a run of frame-omni-bencher over
+//! `benchmarking.rs` replaces them.
 
 use frame_support::weights::{constants::RocksDbWeight, Weight};
 use smartlayer_primitives::merkle::MAX_DEPTH;
@@ -27,8 +28,8 @@ pub trait WeightInfo {
     fn claim_reward() -> Weight;
     /// Of `claim_anchor_reward`, by the last of a full set of signers.
     fn claim_anchor_reward() -> Weight;
-    /// Of `on_commitment`, with a full set of signers, and as much to prune and to sweep as it can do. Whoever accepts commitments
-    /// adds it to the weight of doing so.
+    /// Of `on_commitment`, with a full set of signers, and as much to prune and to sweep as it can do. Whoever accepts
+    /// commitments adds it to the weight of doing so.
     fn on_commitment() -> Weight;
 }
 

@@ -16,15 +16,15 @@ use sp_runtime::{DispatchError, DispatchResult};
 
 use crate::pallet::*;
 
-/// How many copies' worth of data the network keeps of each instance: one for each serving node, and for the shards as many as
-/// they could restore, begun ones counted whole. At least one.
+/// How many copies' worth of data the network keeps of each instance: one for each serving node, and for the shards as
+/// many as they could restore, begun ones counted whole. At least one.
 pub fn copies(redundancy: &Redundancy) -> u32 {
     let restorable = redundancy.shards.div_ceil(redundancy.threshold.max(1));
     (u32::from(redundancy.serving) + u32::from(restorable)).max(1)
 }
 
-/// The rent of a token type for one period, in planck: `floor` for each of its [`copies`], and so at least `floor`. Nothing if it is more
-/// than a balance can be.
+/// The rent of a token type for one period, in planck: `floor` for each of its [`copies`], and so at least `floor`.
+/// Nothing if it is more than a balance can be.
 pub fn rent_per_period(floor: Balance, redundancy: &Redundancy) -> Option<Balance> {
     floor.checked_mul(copies(redundancy).into())
 }

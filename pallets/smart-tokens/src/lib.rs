@@ -4,22 +4,22 @@
 //!
 //! ## Pallet API
 //!
-//! See the [`pallet`] module for calls, storage, events, errors and the configuration. Rent goes to another pallet through
-//! [`RentPool`](smartlayer_primitives::traits::RentPool); the running period comes from
+//! See the [`pallet`] module for calls, storage, events, errors and the configuration. Rent goes to another pallet
+//! through [`RentPool`](smartlayer_primitives::traits::RentPool); the running period comes from
 //! [`Snapshots`](smartlayer_primitives::traits::Snapshots).
 //!
 //! ## Overview
 //!
-//! An issuer turns a token into a web service by registering its *token type*: the hash of the token script, where the script can
-//! be fetched, how good the nodes that serve it must be, how many copies and shards of each instance the network keeps, and which
-//! operations are *key operations*, recorded by the network and provable afterwards.
+//! An issuer turns a token into a web service by registering its *token type*: the hash of the token script, where the
+//! script can be fetched, how good the nodes that serve it must be, how many copies and shards of each instance the
+//! network keeps, and which operations are *key operations*, recorded by the network and provable afterwards.
 //!
-//! The network serves a token type as long as its rent is paid. Rent is paid ahead, for a number of periods; anyone may pay more
-//! of it. The more copies a token type asks for, the more rent it pays. Registering also holds a deposit for the space that the
-//! registration takes up on the chain.
+//! The network serves a token type as long as its rent is paid. Rent is paid ahead, for a number of periods; anyone may
+//! pay more of it. The more copies a token type asks for, the more rent it pays. Registering also holds a deposit for
+//! the space that the registration takes up on the chain.
 //!
-//! Only the issuer may publish a new version of the script. Everything else about a token type stays as it was registered, since those who hold the token
-//! and those who serve it relied on it.
+//! Only the issuer may publish a new version of the script. Everything else about a token type stays as it was
+//! registered, since those who hold the token and those who serve it relied on it.
 //!
 //! ## Example
 //!
@@ -28,13 +28,13 @@
 //!
 //! ## Low-level details
 //!
-//! * **Rent** per period is [`Config::RentPerPeriod`] for each whole copy's worth of data that the network keeps of an instance; see
-//!   [`rent_per_period`]. It is never below the floor, `RentPerPeriod` itself.
-//! * **Paid until** is the first period that is not paid for. A payment counts from there, or from the running period if rent ran out
-//!   before: time without rent isn't paid for afterwards, and rent isn't refunded.
-//! * **Deposit**: [`Config::DepositBase`] plus [`Config::DepositPerByte`] for each byte of the encoded specification, held on the
-//!   issuer's balance ([`HoldReason::Registration`]). It is worked out anew, at the rates of the day, when the script is updated. What is held of an
-//!   issuer always equals the deposits of its token types.
+//! * **Rent** per period is [`Config::RentPerPeriod`] for each whole copy's worth of data that the network keeps of an
+//!   instance; see [`rent_per_period`]. It is never below the floor, `RentPerPeriod` itself.
+//! * **Paid until** is the first period that is not paid for. A payment counts from there, or from the running period
+//!   if rent ran out before: time without rent isn't paid for afterwards, and rent isn't refunded.
+//! * **Deposit**: [`Config::DepositBase`] plus [`Config::DepositPerByte`] for each byte of the encoded specification,
+//!   held on the issuer's balance ([`HoldReason::Registration`]). It is worked out anew, at the rates of the day, when
+//!   the script is updated. What is held of an issuer always equals the deposits of its token types.
 //! * **Numbers** are given in order and never again.
 //! * **Costs**: every call is constant in storage; specifications are bounded by their types.
 
@@ -171,7 +171,8 @@ pub mod pallet {
         NoUri,
         /// A URI is empty or not UTF-8. Send URIs that programs can read.
         BadUri,
-        /// Serving copies, shards and threshold don't make sense together. Ask for 1 to 16 serving nodes, and a threshold between 1 and the number of shards.
+        /// Serving copies, shards and threshold don't make sense together. Ask for 1 to 16 serving nodes, and a
+        /// threshold between 1 and the number of shards.
         BadRedundancy,
         /// A key operation's name is empty or not UTF-8. Send the names of the script's actions.
         BadOperationName,
@@ -179,7 +180,8 @@ pub mod pallet {
         DuplicateOperation,
         /// Rent for no period at all. Pay for at least one.
         NoPeriods,
-        /// Rent for so many periods that the last one has no number, or costs more than any balance can be. Pay for fewer.
+        /// Rent for so many periods that the last one has no number, or costs more than any balance can be. Pay for
+        /// fewer.
         TooManyPeriods,
         /// All numbers of token types are given. Only an upgrade of the chain can help.
         NoNumberLeft,
@@ -203,13 +205,14 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Holds the deposit and pays rent for `periods` periods, the running one included. The token type's number is in the event.
+        /// Holds the deposit and pays rent for `periods` periods, the running one included. The token type's number is
+        /// in the event.
         ///
         /// ## Errors
         ///
         /// [`Error::NoUri`], [`Error::BadUri`], [`Error::BadRedundancy`], [`Error::BadOperationName`],
-        /// [`Error::DuplicateOperation`], [`Error::NoPeriods`], [`Error::TooManyPeriods`], [`Error::NoNumberLeft`]; an error of
-        /// the balance if it can't pay the rent or hold the deposit.
+        /// [`Error::DuplicateOperation`], [`Error::NoPeriods`], [`Error::TooManyPeriods`], [`Error::NoNumberLeft`]; an
+        /// error of the balance if it can't pay the rent or hold the deposit.
         ///
         /// ## Events
         ///
@@ -229,12 +232,13 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Replaces the script's hash and URIs, and adjusts the deposit to the new size. Requirement, redundancy and key operations stay.
+        /// Replaces the script's hash and URIs, and adjusts the deposit to the new size. Requirement, redundancy and
+        /// key operations stay.
         ///
         /// ## Errors
         ///
-        /// [`Error::NoSuchTokenType`], [`Error::NotIssuer`], [`Error::NoUri`], [`Error::BadUri`]; an error of the balance if it
-        /// can't hold a larger deposit.
+        /// [`Error::NoSuchTokenType`], [`Error::NotIssuer`], [`Error::NoUri`], [`Error::BadUri`]; an error of the
+        /// balance if it can't hold a larger deposit.
         ///
         /// ## Events
         ///
@@ -263,7 +267,8 @@ pub mod pallet {
         ///
         /// ## Errors
         ///
-        /// [`Error::NoSuchTokenType`], [`Error::NoPeriods`], [`Error::TooManyPeriods`]; an error of the balance if it can't pay.
+        /// [`Error::NoSuchTokenType`], [`Error::NoPeriods`], [`Error::TooManyPeriods`]; an error of the balance if it
+        /// can't pay.
         ///
         /// ## Events
         ///
@@ -278,7 +283,8 @@ pub mod pallet {
 
     #[pallet::view_functions]
     impl<T: Config> Pallet<T> {
-        /// What rent for so many periods costs today, in planck; nothing if it is more than a balance can be, or the redundancy makes no sense.
+        /// What rent for so many periods costs today, in planck; nothing if it is more than a balance can be, or the
+        /// redundancy makes no sense.
         pub fn rent_quote(redundancy: Redundancy, periods: Period) -> Option<Balance> {
             redundancy.is_valid().then(|| Self::rent(&redundancy, periods)).flatten()
         }

@@ -1,8 +1,8 @@
 //! What the calls cost.
 //!
-//! The values of `()` are **conservative bounds, not measurements**: the storage items that a call can touch at the slower of
-//! the SDK's database weights, and a fixed allowance for computing. They stand until a run of frame-omni-bencher over
-//! `benchmarking.rs` replaces them.
+//! The values of `()` are **conservative bounds, not measurements**: the storage items that a call can touch at the
+//! slower of the SDK's database weights, and a fixed allowance for computing. They stand until a run of
+//! frame-omni-bencher over `benchmarking.rs` replaces them.
 
 use frame_support::weights::{constants::RocksDbWeight, Weight};
 
