@@ -38,6 +38,8 @@ pub use error::Error;
 pub use payer::Payer;
 pub use place::place_instance;
 pub use record::Book;
+/// A pool of connections; see [`http_client`].
+pub use reqwest::Client as HttpClient;
 pub use service::{http_client, ServiceClient};
 pub use smartlayer_api_types as api;
 pub use till::Paid;

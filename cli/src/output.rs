@@ -1,0 +1,88 @@
+//! What a command prints.
+
+use std::io::{self, Write};
+
+use serde_json::{json, Value};
+use smartlayer_sdk::Error;
+
+/// A command's result: one value for machines, text for people.
+pub struct Report {
+    json: Value,
+    text: String,
+}
+
+impl Report {
+    /// A result.
+    pub fn new(json: Value, text: impl Into<String>) -> Self {
+        Self { json, text: text.into() }
+    }
+
+    /// A single object, shown as aligned names and values.
+    pub fn object(json: Value, fields: &[(&str, String)]) -> Self {
+        Self::new(json, fields_text(fields))
+    }
+
+    /// Prints it to standard output.
+    pub fn print(&self, as_json: bool) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if as_json {
+            serde_json::to_writer_pretty(&mut out, &self.json)?;
+            writeln!(out)?;
+        } else {
+            writeln!(out, "{}", self.text.trim_end())?;
+        }
+        out.flush()
+    }
+}
+
+/// Names and values, aligned.
+pub fn fields_text(fields: &[(&str, String)]) -> String {
+    let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    fields.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+}
+
+/// Rows under headings, each column as wide as it needs.
+pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return "none\n".into();
+    }
+    let mut widths: Vec<usize> = headings.iter().map(|h| h.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: Vec<&str>| {
+        let cells: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    let mut text = line(headings.to_vec());
+    for row in rows {
+        text += &line(row.iter().map(String::as_str).collect());
+    }
+    text
+}
+
+/// Prints an error as one line: what failed, why, and what helps.
+pub fn print_error(error: &anyhow::Error, as_json: bool) {
+    let text = format!("{error:#}").replace('\n', " ");
+    if as_json {
+        let code = error.chain().find_map(|e| e.downcast_ref::<Error>()).and_then(Error::code);
+        eprintln!("{}", json!({ "error": text, "code": code.map(|c| c.code()), "reason": code.map(|c| c.name()) }));
+    } else {
+        eprintln!("error: {text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = vec![vec!["a".into(), "1".into()], vec!["long".into(), "22".into()]];
+        assert_eq!(table(&["name", "n"], &rows), "name  n\na     1\nlong  22\n");
+        assert_eq!(table(&["name"], &[]), "none\n");
+        assert_eq!(fields_text(&[("a", "1".into()), ("bcd", "2".into())]), "a    1\nbcd  2\n");
+    }
+}
