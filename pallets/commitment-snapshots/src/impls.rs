@@ -89,13 +89,13 @@ impl<T: Config> Pallet<T> {
         let ended_at = record.ended_at.ok_or(Error::<T>::StillRunning)?;
         ensure!(commitment.previous == LastHash::<T>::get(), Error::<T>::WrongPrevious);
 
-        let ranking = Self::ranking(period, &record);
+        let members = T::Anchors::active().members;
+        let ranking = duty::ranking(&record.seed, period, members.iter().map(|m| m.account.clone()));
         let rank = ranking.iter().position(|a| *a == writer).ok_or(Error::<T>::NotAnAnchor)?;
         ensure!(now >= Self::may_write_from(rank, ended_at), Error::<T>::NotYourTurn);
 
         let hash = commitment.payload_hash(&frame_system::Pallet::<T>::block_hash(0));
         T::Anchors::verify_quorum(hash, &certificate).map_err(Error::<T>::from)?;
-        let members = T::Anchors::active().members;
         let positions = certificate.signer_positions(members.len()).map_err(Error::<T>::from)?;
         let signers: Vec<AccountId> =
             positions.into_iter().filter_map(|i| members.get(i)).map(|m| m.account.clone()).collect();

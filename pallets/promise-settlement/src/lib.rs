@@ -424,6 +424,11 @@ pub mod pallet {
         ///
         /// Signed by anyone; the refund is the payer's, whoever sends it.
         ///
+        /// ## Details
+        ///
+        /// What is still held goes back to the payer, and the session is gone: promises that were not brought are worth nothing
+        /// from then on.
+        ///
         /// ## Errors
         ///
         /// [`Error::NoSuchSession`], [`Error::NotClosing`], [`Error::WindowOpen`].

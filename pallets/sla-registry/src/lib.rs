@@ -278,6 +278,10 @@ pub mod pallet {
         ///
         /// Signed by an active anchor's account or its signing key.
         ///
+        /// ## Details
+        ///
+        /// Weight and penalties are the template's. The node accepts the counter, or proposes anew.
+        ///
         /// ## Errors
         ///
         /// [`Error::NotAnAnchor`], [`Error::NoAgreement`], [`Error::NotProposed`], [`Error::NoSuchTemplate`],
@@ -372,6 +376,10 @@ pub mod pallet {
         ///
         /// Signed by the node's account or its service key.
         ///
+        /// ## Details
+        ///
+        /// The node must hold the minimum stake at this moment. The terms count from this block on.
+        ///
         /// ## Errors
         ///
         /// [`Error::NotANode`], [`Error::NotBonded`], [`Error::NoAgreement`], [`Error::NotTested`].
@@ -390,6 +398,11 @@ pub mod pallet {
         /// ## Dispatch Origin
         ///
         /// Signed by the node's account or its service key.
+        ///
+        /// ## Details
+        ///
+        /// The terms no longer count from this block on. The node may propose anew at once, but the test of new terms must be of a later
+        /// period than its last one.
         ///
         /// ## Errors
         ///
