@@ -19,7 +19,7 @@ pub struct Context {
     /// The chain the token is on, for scripts whose contracts are on several; EIP-155.
     pub chain_id: Option<u64>,
     /// What `ts:data` reads, by name: the issuer's values, and what the node knows itself. A node says under
-    /// `operations.<action>` whether that key operation was executed on the instance: `"1"` or `"0"`.
+    /// `operations.<action>` how often that key operation was executed on the instance: `"0"`, `"1"`…
     pub values: BTreeMap<String, String>,
 }
 

@@ -221,7 +221,8 @@ impl Value {
             Value::Bool(value) => Some(*value),
             Value::Uint(number) => Some(!number.is_zero()),
             Value::Int(number) => Some(!number.is_zero()),
-            Value::Text(text) => parse_bool(text.trim()),
+            // A count is a truth value too: whether there are any.
+            Value::Text(text) => parse_bool(text.trim()).or_else(|| parse_uint(text.trim()).map(|n| !n.is_zero())),
             _ => None,
         };
         value.map_or_else(|| self.refuse("true or false"), Ok)
@@ -334,6 +335,7 @@ mod tests {
         assert!(Value::Bytes(vec![1; 33]).convert(As::Uint).is_err());
         assert_eq!(uint(2).convert(As::Bool), Ok(Value::Bool(true)));
         assert_eq!(text("False").convert(As::Bool), Ok(Value::Bool(false)));
+        assert_eq!(text("2").convert(As::Bool), Ok(Value::Bool(true)));
         assert!(text("").convert(As::Bool).is_err() && text("yes").convert(As::Bool).is_err());
         assert_eq!(text("0x0102").convert(As::Bytes), Ok(Value::Bytes(vec![1, 2])));
         assert!(text("0102").convert(As::Bytes).is_err());

@@ -76,7 +76,7 @@ fn redeem_is_for_boardable_tickets_only() {
         script.check_action("redeem", &context, &values)
     };
     assert_eq!(check(DEPARTS, "0"), Ok(()));
-    for (when, redeemed) in [(DEPARTS, "1"), (0, "0"), (0, "1")] {
+    for (when, redeemed) in [(DEPARTS, "1"), (DEPARTS, "2"), (0, "0"), (0, "1")] {
         match check(when, redeemed).unwrap_err() {
             ActionError::Denied { selection, reason } => {
                 assert_eq!(selection, "notBoardable");
