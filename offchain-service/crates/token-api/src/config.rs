@@ -1,5 +1,4 @@
-//! What an operator configures of a service node. Every field has a default but where the node is reached; unknown keys are
-//! refused.
+//! What an operator configures of a service node. Every field has a default; unknown keys are refused.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -12,7 +11,7 @@ use url::Url;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RpcConfig {
-    /// Where it listens. Default: `127.0.0.1:9944`… any free port if 0.
+    /// Where it listens; any free port if 0. Default: `127.0.0.1:9933`.
     pub listen: SocketAddr,
     /// The largest request body in bytes. Default: 64 KiB.
     pub max_request_bytes: u32,
@@ -145,9 +144,10 @@ impl Default for OnboardingConfig {
 }
 
 /// All of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The URL that is registered on the chain. If empty, the address that the server listens on.
+    /// The URL that is registered on the chain. If absent, the address that the server listens on.
     pub endpoint: Option<Url>,
     /// The node's account, where its key is not on this machine.
     pub account: Option<AccountId>,

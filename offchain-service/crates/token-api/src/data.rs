@@ -111,7 +111,7 @@ impl Data {
     }
 
     /// The sessions that promised something.
-    pub async fn promised_sessions(&self) -> Result<Vec<SessionId>, ApiError> {
+    pub fn promised_sessions(&self) -> Result<Vec<SessionId>, ApiError> {
         let all = self.store.range::<Promises>(.., MAX_READ).map_err(read)?;
         Ok(all.into_iter().map(|(id, _)| id).collect())
     }

@@ -9,15 +9,12 @@ use crate::node::Node;
 pub(crate) async fn run(node: &Node) {
     let mut last = node.chain.status().finalized;
     let mut committed = 0;
-    // Sessions that promised something before the last stop, and what happened to them since.
-    match node.data.promised_sessions().await {
-        Ok(sessions) => {
-            for id in sessions {
-                resume(node, id).await;
-            }
-        }
-        Err(e) => tracing::error!(error = %e, "could not read the kept promises"),
-    }
+    // Sessions that promised something before the last stop: what happened to them since?
+    let mut resuming = node.data.promised_sessions().unwrap_or_else(|e| {
+        tracing::error!(error = %e, "could not read the kept promises");
+        Vec::new()
+    });
+    resume(node, &mut resuming).await;
     catch_up(node).await;
     loop {
         let watch_status = watch_status(node);
@@ -27,6 +24,7 @@ pub(crate) async fn run(node: &Node) {
         };
         last = block.number;
         node.metrics.finalized_block.set(i64::from(block.number));
+        resume(node, &mut resuming).await;
         if let Err(e) = at_block(node, block, &mut committed).await {
             tracing::warn!(block = block.number, error = %e, "could not take in a block, taking everything in anew");
             catch_up(node).await;
@@ -70,15 +68,21 @@ async fn watch_status<T>(node: &Node) -> T {
     }
 }
 
-/// Takes a session up again that is on disk, or forgets it if it was closed meanwhile.
-async fn resume(node: &Node, id: SessionId) {
-    match node.sessions.get(node, id).await {
-        Ok(_) => {}
-        Err(e) if e.code == ErrorCode::UnknownSession => {
-            if let Err(e) = node.data.forget_session(id).await {
-                tracing::error!(session = ?id, error = %e, "could not forget a session that ended");
+/// Takes sessions up again that are on disk, or forgets them if they were closed meanwhile. Those that could not be read stay in the
+/// list.
+async fn resume(node: &Node, sessions: &mut Vec<SessionId>) {
+    for id in std::mem::take(sessions) {
+        match node.sessions.get(node, id).await {
+            Ok(_) => {}
+            Err(e) if e.code == ErrorCode::UnknownSession => {
+                if let Err(e) = node.data.forget_session(id).await {
+                    tracing::error!(session = ?id, error = %e, "could not forget a session that ended");
+                }
+            }
+            Err(e) => {
+                tracing::warn!(session = ?id, error = %e, "could not take a session up again yet");
+                sessions.push(id);
             }
         }
-        Err(e) => tracing::warn!(session = ?id, error = %e, "could not take a session up again"),
     }
 }

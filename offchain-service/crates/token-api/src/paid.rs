@@ -22,6 +22,8 @@ use smartlayer_primitives::{
     Balance, Hash,
 };
 
+use tokio::sync::MutexGuard;
+
 use crate::{
     http::{self, Answer},
     methods::{self, Work},
@@ -138,7 +140,7 @@ async fn attempt(
         node.metrics.promise(Some(error.code));
         refuse(error)
     })?;
-    let mut turn = entry.turn.lock().await;
+    let mut turn = wait_for_turn(node, &entry, &promise).await.map_err(refuse)?;
     if let Some(settled) = turn.as_ref().filter(|settled| settled.answers(&promise)) {
         payments::check_signature(node, &entry, &promise).map_err(refuse)?;
         return Ok(settled.clone().into_answer(&genesis, &entry));
@@ -152,7 +154,13 @@ async fn attempt(
             Outcome::Result(_) => 200,
             Outcome::Error(e) => ErrorCode::from_code(e.code).map_or(200, ErrorCode::http_status),
         };
-        settle(node, &promise, price, http::body(request.id.clone(), outcome), status)
+        let mut body = http::body(request.id.clone(), outcome);
+        let limit = node.config.rpc.max_response_bytes as usize;
+        if body.len() > limit {
+            let error = ApiError::new(ErrorCode::EvaluationFailed, format!("the answer has more than {limit} bytes"));
+            body = http::body(request.id.clone(), Outcome::Error(error.to_object()));
+        }
+        settle(node, &promise, price, body, status)
     };
     let settled = match work {
         Work::Attributes(work) => match work.run(node).await {
@@ -168,6 +176,21 @@ async fn attempt(
     };
     *turn = Some(settled.clone());
     Ok(settled.into_answer(&genesis, &entry))
+}
+
+/// Waits until the calls of this session that came before are answered. Only who can sign for the session may wait: nobody else can
+/// keep its payer from calling.
+async fn wait_for_turn<'a>(
+    node: &Node,
+    entry: &'a Entry,
+    promise: &SignedPromise,
+) -> Result<MutexGuard<'a, Option<Settled>>, ApiError> {
+    if let Ok(turn) = entry.turn.try_lock() {
+        return Ok(turn);
+    }
+    payments::check_signature(node, entry, promise)?;
+    let _place = entry.queue.try_acquire().map_err(|_| ApiError::from(ErrorCode::Overloaded))?;
+    Ok(entry.turn.lock().await)
 }
 
 /// Whether an error is the answer to the call. The others are failures of this node: the same request with the same promise may be

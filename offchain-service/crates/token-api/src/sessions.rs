@@ -9,12 +9,15 @@ use std::{
 
 use smartlayer_api_types::{x402::SessionState, Amount, ApiError, ErrorCode};
 use smartlayer_primitives::{promise::SignedPromise, session::Session, Balance, BlockNumber, SessionId};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use crate::{chain::api_error, node::Node, paid::Settled};
 
 /// The most sessions kept in memory; those that owe nothing are forgotten first and read from the chain again when they come back.
 const MAX_SESSIONS: usize = 100_000;
+
+/// How many calls of one session wait for their turn at most.
+const MAX_QUEUE: usize = 32;
 
 /// The sessions with this node that are in use.
 #[derive(Default)]
@@ -27,6 +30,8 @@ pub(crate) struct Entry {
     /// Held from taking a payment to its answer, so that calls of one session are worked on in their order. Inside: the last answer,
     /// for whoever asks again because it did not arrive.
     pub turn: AsyncMutex<Option<Settled>>,
+    /// One permit for each call that waits for its turn.
+    pub queue: Semaphore,
 }
 
 /// What is known of a session.
@@ -122,7 +127,12 @@ impl Sessions {
         }
         let last = node.data.promise(id).await?;
         let state = State { session, last, closing: None, claiming: None };
-        let new = Arc::new(Entry { id, state: Mutex::new(state), turn: AsyncMutex::new(None) });
+        let new = Arc::new(Entry {
+            id,
+            state: Mutex::new(state),
+            turn: AsyncMutex::new(None),
+            queue: Semaphore::new(MAX_QUEUE),
+        });
         let mut sessions = self.lock();
         if sessions.len() >= MAX_SESSIONS {
             // Entries in use elsewhere stay: a second entry of one session would be a second turn.
