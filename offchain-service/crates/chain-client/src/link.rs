@@ -277,3 +277,34 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_without_our_pallets_is_told_by_what_it_lacks() {
+        use scale_info::meta_type;
+        use subxt::ext::frame_metadata::v16::{CustomMetadata, ExtrinsicMetadata, OuterEnums, RuntimeMetadataV16};
+        let extrinsic = ExtrinsicMetadata {
+            versions: vec![4],
+            address_ty: meta_type::<()>(),
+            call_ty: meta_type::<()>(),
+            signature_ty: meta_type::<()>(),
+            transaction_extensions_by_version: Default::default(),
+            transaction_extensions: Vec::new(),
+        };
+        let outer = OuterEnums {
+            call_enum_ty: meta_type::<()>(),
+            event_enum_ty: meta_type::<()>(),
+            error_enum_ty: meta_type::<()>(),
+        };
+        let custom = CustomMetadata { map: Default::default() };
+        let empty = RuntimeMetadataV16::new(Vec::new(), extrinsic, Vec::new(), outer, custom);
+        let missing = missing(&Metadata::from_v16(empty).unwrap());
+        assert_eq!(missing.len(), calls::required().count() + storage::REQUIRED.len() + events::REQUIRED.len());
+        let error = Error::OtherChain { url: "ws://x".into(), missing: shorten(&missing) }.to_string();
+        assert!(error.contains("missing the call Anchors.register"), "{error}");
+        assert!(error.ends_with(" more"), "{error}");
+    }
+}

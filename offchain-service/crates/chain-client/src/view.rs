@@ -276,6 +276,14 @@ impl View {
         Ok(duty::ranking(&record.seed, period, set.members.into_iter().map(|m| m.account)))
     }
 
+    /// The first block in which `account` may write the commitment of `period`; nothing if the period runs or is not known, or if the
+    /// account is no active anchor.
+    pub async fn writable_from(&self, period: Period, account: &AccountId) -> Result<Option<BlockNumber>, Error> {
+        self.link
+            .view_function(self.block.hash, "CommitmentSnapshots", "writable_from", &(period, account.clone()))
+            .await
+    }
+
     // Events
 
     /// What happened in this block.
