@@ -1,1 +1,18 @@
-fn main() {}
+//! # `smartlayer-node`
+//!
+//! The chain node of Smart Layer: validator, full node or archive. Wasm executor, ParityDB, BABE and GRANDPA.
+//!
+//! - [`cli`] is what can be typed, [`command`] what is done about it;
+//! - [`chain_spec`] names the chains that are built in;
+//! - [`service`] puts a running node together;
+//! - [`rpc`] is what it answers beyond sc-service's own methods.
+
+mod chain_spec;
+mod cli;
+mod command;
+mod rpc;
+mod service;
+
+fn main() -> sc_cli::Result<()> {
+    command::run()
+}

@@ -1,0 +1,55 @@
+//! The DAO: token holders elect the anchors, which must be registered organisations to become active.
+
+use frame_support::{
+    parameter_types,
+    traits::{ConstU32, LockIdentifier},
+};
+use sp_staking::currency_to_vote::U128CurrencyToVote;
+
+use crate::{
+    parameters::{
+        dynamic_params::{anchors, elections},
+        AtMost,
+    },
+    Anchors, Balance, Balances, Runtime, RuntimeEvent, SLT,
+};
+
+parameter_types! {
+    pub const ElectionsPalletId: LockIdentifier = *b"elctions";
+    /// Reserved once a voter.
+    pub const VotingBondBase: Balance = SLT / 10;
+    /// Reserved for each name on a ballot.
+    pub const VotingBondFactor: Balance = SLT / 100;
+}
+
+impl pallet_elections_phragmen::Config for Runtime {
+    type CandidacyBond = elections::CandidacyBond;
+    type ChangeMembers = Anchors;
+    type Currency = Balances;
+    type CurrencyToVote = U128CurrencyToVote;
+    // Half of the largest set that a quorum certificate can carry; runners-up take at most the other half.
+    type DesiredMembers = AtMost<elections::DesiredMembers, 64>;
+    type DesiredRunnersUp = AtMost<elections::DesiredRunnersUp, 32>;
+    type InitializeMembers = Anchors;
+    // A member or loser that loses its deposit loses it for good.
+    type KickedMember = ();
+    type LoserCandidate = ();
+    // The election runs within one block: these bound its weight, which the pallet checks against the block's.
+    type MaxCandidates = ConstU32<64>;
+    type MaxVoters = ConstU32<512>;
+    type MaxVotesPerVoter = ConstU32<16>;
+    type PalletId = ElectionsPalletId;
+    type RuntimeEvent = RuntimeEvent;
+    type TermDuration = elections::TermDuration;
+    type VotingBondBase = VotingBondBase;
+    type VotingBondFactor = VotingBondFactor;
+    type WeightInfo = pallet_elections_phragmen::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_anchors::Config for Runtime {
+    type BondDelay = anchors::BondDelay;
+    type Currency = Balances;
+    type MinBond = anchors::MinBond;
+    type RotationInterval = anchors::RotationInterval;
+    type WeightInfo = ();
+}

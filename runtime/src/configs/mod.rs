@@ -1,0 +1,8 @@
+//! How each pallet is set up, one file a subject.
+
+pub mod consensus;
+pub mod dao;
+pub mod fees;
+pub mod services;
+pub mod snapshots;
+pub mod system;
