@@ -17,25 +17,24 @@ use smartlayer_primitives::{
 
 use crate::{chain::api_error, node::Node};
 
-/// How often the chain is looked at.
-const INTERVAL: Duration = Duration::from_secs(3);
-/// How long to wait after a step that failed.
-const BACKOFF: Duration = Duration::from_secs(15);
+/// How long to wait at least after a step that failed.
+const BACKOFF: Duration = Duration::from_secs(5);
 /// How many periods back rewards are looked for.
 const REWARD_PERIODS: Period = 64;
 
-/// Works on the node's standing until the service stops.
+/// Works on the node's standing, at every finalised block, until the service stops.
 pub(crate) async fn run(node: &Node) {
+    let mut blocks = node.blocks.subscribe();
     let mut settled: BTreeSet<Period> = BTreeSet::new();
     loop {
-        let pause = match step(node, &mut settled).await {
-            Ok(()) => INTERVAL,
-            Err(e) => {
-                tracing::warn!(error = %e, "could not go on with joining the network; trying again");
-                BACKOFF
-            }
-        };
-        tokio::time::sleep(pause).await;
+        if let Err(e) = step(node, &mut settled).await {
+            tracing::warn!(error = %e, "could not go on with joining the network; trying again");
+            tokio::time::sleep(BACKOFF).await;
+        }
+        // The sender is in `node`.
+        if blocks.changed().await.is_err() {
+            return;
+        }
     }
 }
 

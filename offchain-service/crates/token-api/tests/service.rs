@@ -10,7 +10,15 @@ use smartlayer_api_types::{x402, Amount, ErrorCode};
 use smartlayer_chain_client::calls::promise_settlement;
 use smartlayer_network::messages::{Content, Gossip, Placement, RefusalCode, Response};
 use smartlayer_primitives::{
-    operation::Operation, payload::Payload, promise::SignedPromise, session::CloseSession, Signature, SLT,
+    agreement::{Agreement, Stage},
+    merkle::MerkleProof,
+    operation::Operation,
+    payload::Payload,
+    promise::SignedPromise,
+    report::ReportEntry,
+    session::CloseSession,
+    sla::{Objectives, PenaltySchedule, Template},
+    AccountId, Signature, SLT,
 };
 
 #[tokio::test]
@@ -177,7 +185,7 @@ async fn what_cannot_be_served_is_said_before_anybody_pays() {
     assert_eq!(code(call("token_call", redeem("fly", json!({})))).await, ErrorCode::UnknownAction);
     assert_eq!(code(call("token_call", redeem("redeem", json!({ "x": 1 })))).await, ErrorCode::InvalidParams);
     assert_eq!(world.free("token_describe", json!({ "tokenType": 5 })).await.code(), ErrorCode::UnknownToken);
-    assert_eq!(world.free("no_such", json!({})).await.body.is_empty(), false);
+    assert_eq!(world.free("no_such", json!({})).await.code(), ErrorCode::MethodNotFound);
 }
 
 #[tokio::test]
@@ -443,4 +451,126 @@ async fn a_shard_holder_restores_what_it_is_asked_for_and_leaves_operations_to_t
         let read = world.paid(&attributes(), session, cumulative).await;
         assert_eq!(read.result()["attributes"]["redeemed"], redeemed);
     }
+}
+
+#[tokio::test]
+async fn an_operation_is_proved_once_it_is_committed_and_lies_are_not_passed_on() {
+    let world = World::start().await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let answer = world.paid(&redeem(1), session, CALL_PRICE).await;
+    let operation = Operation { instance: INSTANCE, kind: 0, receipt: answer.receipt(&redeem(1)) };
+    let prove =
+        || world.free("token_proof", json!({ "instance": { "tokenType": 0, "index": 7 }, "operation": "redeem" }));
+    assert_eq!(prove().await.code(), ErrorCode::NoAnchor);
+    let none =
+        json!({ "jsonrpc": "2.0", "id": 1, "error": { "code": ErrorCode::NotCommitted.code(), "message": "no" } });
+    anchor_rpc(&world.chain, 1, none).await;
+    assert_eq!(prove().await.code(), ErrorCode::NotCommitted);
+
+    let mut other = operation.clone();
+    other.instance.index = 3;
+    // The commitment holds both operations; one anchor proves from other leaves, another proves the wrong one, the third is right.
+    let leaves = [other.clone(), operation.clone()];
+    let forged = [operation.clone(), operation.clone()];
+    anchor_rpc(&world.chain, 1, proven(4, &forged)).await;
+    anchor_rpc(&world.chain, 2, proven(4, &[operation.clone(), other])).await;
+    commit(&world.chain, 4, &leaves, &[]);
+    assert_eq!(prove().await.code(), ErrorCode::ProofInvalid);
+    anchor_rpc(&world.chain, 3, proven(4, &leaves)).await;
+    let proof: smartlayer_api_types::rpc::Proof = serde_json::from_value(prove().await.result()).unwrap();
+    let stored = world.chain.change(|s| s.commitments[&4].clone());
+    assert_eq!((proof.period, proof.commitment), (4, stored.hash));
+    let (leaf, way) = (proof.leaf.decode::<Operation>().unwrap(), proof.proof.decode::<MerkleProof>().unwrap());
+    assert_eq!(leaf, operation);
+    assert!(stored.commitment.operations.contains(&leaf, &way));
+
+    // With the next commitment the node finds its own operation's proof and keeps it: it needs no anchor any more.
+    commit(&world.chain, 5, &[], &[]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.chain.change(|s| s.organisations.clear());
+    let kept: smartlayer_api_types::rpc::Proof = serde_json::from_value(prove().await.result()).unwrap();
+    assert_eq!(kept, proof);
+}
+
+#[tokio::test]
+async fn a_node_joins_agrees_and_claims_its_rewards_by_itself() {
+    let chain = FakeChain::new();
+    let floor = Objectives { p95_latency_ms: 500, ..Default::default() };
+    let template = Template {
+        floor,
+        reward_weight: 1,
+        penalty: PenaltySchedule { persistent_after: 1, slash: Default::default() },
+    };
+    chain.change(|s| {
+        s.templates.insert(0, template);
+        s.balances.insert(account(SERVICE), 0);
+    });
+    let world = World::start_with(chain, tempfile::tempdir().unwrap(), |c| {
+        c.onboarding.enabled = true;
+        c.onboarding.claim_rewards = true;
+    })
+    .await;
+    // Waits until this was called, blocks going by; what was called before the last one waited for does not count.
+    let seen = std::sync::atomic::AtomicUsize::new(0);
+    let called = |name: &'static str, by: AccountId| {
+        let (chain, seen) = (&world.chain, &seen);
+        async move {
+            eventually(name, || {
+                chain.advance(&[]);
+                let submitted = chain.submitted.lock().unwrap();
+                let from = seen.load(Ordering::SeqCst);
+                let found =
+                    submitted[from..].iter().position(|(who, call)| (who, call.name()) == (&by, name.to_owned()));
+                seen.store(from + found.map_or(0, |at| at + 1), Ordering::SeqCst);
+                found.is_some()
+            })
+            .await;
+        }
+    };
+    called("Balances.transfer_keep_alive", account(NODE)).await;
+    world.chain.change(|s| s.balances.clear());
+    called("ServiceStaking.register", account(NODE)).await;
+    // Registered, but with another endpoint than it has.
+    world.chain.register(account(NODE), account(SERVICE), &world.network);
+    called("ServiceStaking.update", account(SERVICE)).await;
+    let endpoint = format!("{}/", world.url).into_bytes();
+    world.chain.change(|s| s.nodes.get_mut(&account(NODE)).unwrap().endpoint = endpoint.try_into().unwrap());
+    called("SlaRegistry.propose", account(SERVICE)).await;
+    let stage = |stage: Stage, objectives: Objectives| {
+        let terms = template.terms(0, objectives).unwrap();
+        world.chain.change(|s| s.agreements.insert(account(NODE), Agreement { terms, stage }));
+    };
+    // More than the node offers: it insists.
+    let more = Objectives { p95_latency_ms: 100, ..floor };
+    stage(Stage::Countered { by: account(1) }, more);
+    called("SlaRegistry.propose", account(SERVICE)).await;
+    stage(Stage::Countered { by: account(1) }, floor);
+    called("SlaRegistry.accept_counter", account(SERVICE)).await;
+    stage(Stage::Tested, floor);
+    called("SlaRegistry.activate", account(SERVICE)).await;
+    stage(Stage::Active { since: 5 }, floor);
+    assert_eq!(world.free("node_info", json!({})).await.result()["agreementActive"], true);
+
+    let entry = |node: u8, reward_weight: u128| ReportEntry {
+        period: 0,
+        node: account(node),
+        availability: Default::default(),
+        p95_latency_ms: 1,
+        served_value: 0,
+        score: Default::default(),
+        reward_weight,
+    };
+    let report = [entry(OTHER_NODE, 1), entry(NODE, 7)];
+    anchor_rpc(&world.chain, 1, proven(0, &report)).await;
+    commit(&world.chain, 0, &[], &report);
+    called("ServiceStaking.claim_reward", account(SERVICE)).await;
+    world.chain.change(|s| s.rewards_claimed.push(0));
+    let claims = || world.chain.calls().iter().filter(|c| *c == "ServiceStaking.claim_reward").count();
+    let once = claims();
+    for _ in 0..5 {
+        world.chain.advance(&[]);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(claims(), once);
 }

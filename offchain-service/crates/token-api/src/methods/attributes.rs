@@ -40,8 +40,11 @@ impl AttributesWork {
     }
 }
 
+/// Values by name, and why others are not.
+type Split = (BTreeMap<String, Value>, BTreeMap<String, Unavailable>);
+
 /// The values that there are, and why the others are not.
-pub(super) fn split(values: Values) -> Result<(BTreeMap<String, Value>, BTreeMap<String, Unavailable>), ApiError> {
+pub(super) fn split(values: Values) -> Result<Split, ApiError> {
     let (mut attributes, mut unavailable) = (BTreeMap::new(), BTreeMap::new());
     for (name, value) in values {
         match value {

@@ -26,14 +26,17 @@ use smartlayer_network::{
 use smartlayer_primitives::{
     agreement::Agreement,
     assignment::{Assignment, Holding, SignedAssignment},
-    commitment::{PeriodClock, StoredCommitment},
+    commitment::{Commitment, PeriodClock, StoredCommitment},
     instance::InstanceState,
+    merkle::MerkleRoot,
     node::ServiceNode as Registered,
+    operation::Operation,
     organisation::Organisation,
     payload::{blake2_256, Payload},
     promise::{call_hash, session_id, Promise, SignedPromise},
     quorum::{attestation, AnchorSet, Member, QuorumCertificate},
     receipt::SignedReceipt,
+    report::ReportEntry,
     session::Session,
     sla::Template,
     token::{Redundancy, TokenSpec, TokenType},
@@ -110,6 +113,8 @@ pub struct ChainState {
     pub next_to_commit: Period,
     pub agreements: HashMap<AccountId, Agreement>,
     pub templates: HashMap<TemplateId, Template>,
+    pub balances: HashMap<AccountId, Balance>,
+    pub rewards_claimed: Vec<Period>,
 }
 
 impl FakeChain {
@@ -243,11 +248,11 @@ impl Chain for FakeChain {
     async fn commitment(&self, period: Period) -> Result<Option<StoredCommitment>, Error> {
         self.answer(|s| s.commitments.get(&period).cloned())
     }
-    async fn reward_claimed(&self, _: Period, _: &AccountId) -> Result<bool, Error> {
-        self.answer(|_| false)
+    async fn reward_claimed(&self, period: Period, _: &AccountId) -> Result<bool, Error> {
+        self.answer(|s| s.rewards_claimed.contains(&period))
     }
-    async fn free_balance(&self, _: &AccountId) -> Result<Balance, Error> {
-        self.answer(|_| 1000 * SLT)
+    async fn free_balance(&self, account: &AccountId) -> Result<Balance, Error> {
+        self.answer(|s| s.balances.get(account).copied().unwrap_or(1000 * SLT))
     }
     async fn submit(&self, signer: &Keypair, call: Call) -> Result<Included, Error> {
         self.answer(|_| ())?;
@@ -275,6 +280,59 @@ pub async fn ethereum(fails: Arc<AtomicBool>) -> url::Url {
     let router = Router::new().route("/", post(answer)).with_state(fails);
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     url
+}
+
+/// The RPC of an anchor that answers every question with `answer`, and is known to the chain.
+pub async fn anchor_rpc(chain: &FakeChain, number: u8, answer: Value) {
+    use axum::{extract::State, routing::post, Json, Router};
+    async fn respond(State(answer): State<Value>) -> Json<Value> {
+        Json(answer)
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/", post(respond)).with_state(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let organisation = Organisation {
+        name: Default::default(),
+        endpoint: endpoint.into_bytes().try_into().unwrap(),
+        peer_id: Default::default(),
+        key: key(number).public(),
+        bond: 1,
+    };
+    chain.change(|s| s.organisations.insert(account(number), organisation));
+}
+
+/// The answer of an anchor that proves `leaf`, the second of two, in a period's commitment.
+pub fn proven<L: smartlayer_primitives::merkle::Leaf>(period: Period, leaves: &[L]) -> Value {
+    let proof = smartlayer_primitives::merkle::prove(leaves, 1).unwrap();
+    let proof = smartlayer_api_types::rpc::Proof {
+        period,
+        commitment: Hash::repeat_byte(0xee),
+        leaf: smartlayer_api_types::HexBytes::of(&leaves[1]),
+        proof: smartlayer_api_types::HexBytes::of(&proof),
+    };
+    json!({ "jsonrpc": "2.0", "id": 1, "result": proof })
+}
+
+/// Commits a period.
+pub fn commit(chain: &FakeChain, period: Period, operations: &[Operation], report: &[ReportEntry]) {
+    let commitment = Commitment {
+        period,
+        previous: Hash::zero(),
+        operations: MerkleRoot::of(operations),
+        bitmaps: MerkleRoot::default(),
+        report: MerkleRoot::of(report),
+        assignments: MerkleRoot::default(),
+        totals: Default::default(),
+        writer: account(1),
+    };
+    let hash = commitment.payload_hash(&GENESIS);
+    let stored = StoredCommitment { commitment, hash, block: 1 };
+    chain.change(|s| {
+        s.commitments.insert(period, stored);
+        s.next_to_commit = period + 1;
+    });
+    chain.advance(&[]);
 }
 
 /// A libp2p peer: an anchor, or another node. Answers requests for the shards that it holds.
@@ -345,12 +403,14 @@ impl World {
         let (network, runner, inbound) = smartlayer_network::new(network_config, &mut registry).unwrap();
         let stop = CancellationToken::new();
         let network_stopped = tokio::spawn(runner.run(stop.clone()));
-        chain.register(account(NODE), account(SERVICE), &network);
+        if !config.onboarding.enabled {
+            chain.register(account(NODE), account(SERVICE), &network);
+        }
         let parts = Parts {
             config,
             account: account(NODE),
             service_key: key(SERVICE),
-            account_key: None,
+            account_key: Some(key(NODE)),
             chain: chain.clone(),
             network: network.clone(),
             inbound,
