@@ -65,7 +65,7 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Prints an error as one line: what failed, why, and what helps.
 pub fn print_error(error: &anyhow::Error, as_json: bool) {
-    let text = format!("{error:#}").replace('\n', " ");
+    let text = in_one_line(error);
     if as_json {
         let code = error.chain().find_map(|e| e.downcast_ref::<Error>()).and_then(Error::code);
         eprintln!("{}", json!({ "error": text, "code": code.map(|c| c.code()), "reason": code.map(|c| c.name()) }));
@@ -74,9 +74,29 @@ pub fn print_error(error: &anyhow::Error, as_json: bool) {
     }
 }
 
+/// The error and its causes; many errors say their cause themselves, and it is not said twice.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text.replace('\n', " ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_are_one_line_and_say_nothing_twice() {
+        let inner = anyhow::anyhow!("no such file");
+        assert_eq!(in_one_line(&inner.context("cannot read x: no such file")), "cannot read x: no such file");
+        assert_eq!(in_one_line(&anyhow::anyhow!("b\nc").context("a")), "a: b c");
+    }
 
     #[test]
     fn columns_are_aligned() {

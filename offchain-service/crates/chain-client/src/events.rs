@@ -97,15 +97,6 @@ events! {
         /// What is held, in planck.
         deposit: Balance,
     }
-    /// More was put into a session.
-    SessionToppedUp = "PromiseSettlement" "ToppedUp" {
-        /// The session.
-        session: SessionId,
-        /// How much more, in planck.
-        amount: Balance,
-        /// All that was ever put in, in planck.
-        deposit: Balance,
-    }
     /// A claim paid a node.
     SessionClaimed = "PromiseSettlement" "Claimed" {
         /// The session.
@@ -226,15 +217,18 @@ events! {
 }
 
 impl Event {
-    /// The session that it happened to, if it is about one.
+    /// The session that it happened to, if it is about one. Knows top-ups too, which have no variant of their own: every event of
+    /// `PromiseSettlement` names its session first.
     pub fn session(&self) -> Option<SessionId> {
         match self {
             Self::SessionOpened { session, .. }
-            | Self::SessionToppedUp { session, .. }
             | Self::SessionClaimed { session, .. }
             | Self::SessionClaimFailed { session, .. }
             | Self::SessionCloseRequested { session, .. }
             | Self::SessionClosed { session, .. } => Some(*session),
+            Self::Other { pallet, fields, .. } if pallet == "PromiseSettlement" => {
+                SessionId::decode(&mut &fields[..]).ok()
+            }
             _ => None,
         }
     }
@@ -256,4 +250,20 @@ pub(crate) fn decode(link: &Link, bytes: Vec<u8>) -> Result<Vec<EventRecord>, Er
         records.push(EventRecord { extrinsic, event });
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_top_up_names_its_session() {
+        let session = SessionId::repeat_byte(7);
+        let other =
+            |pallet: &str, fields: Vec<u8>| Event::Other { pallet: pallet.into(), name: "ToppedUp".into(), fields };
+        let fields = [session.as_bytes(), &[0; 32]].concat();
+        assert_eq!(other("PromiseSettlement", fields.clone()).session(), Some(session));
+        assert_eq!(other("SmartTokens", fields).session(), None);
+        assert_eq!(other("PromiseSettlement", vec![7; 31]).session(), None);
+    }
 }

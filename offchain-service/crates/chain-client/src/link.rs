@@ -264,7 +264,7 @@ pub(crate) fn node_reason(error: &rpcs::UserError) -> String {
     }
 }
 
-/// An error with its causes, in one line.
+/// An error with its causes, in one line, without the layers' names that say nothing to the reader.
 pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -275,7 +275,7 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
         }
         cause = inner.source();
     }
-    text
+    text.replace("RPC error: ", "").replace("client error: ", "")
 }
 
 #[cfg(test)]

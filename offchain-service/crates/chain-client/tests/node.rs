@@ -184,6 +184,10 @@ async fn a_session(chain: &ChainClient) {
     let in_block = chain.events_at(opened.block).await.unwrap();
     assert!(in_block.iter().any(|r| r.event == event && r.extrinsic.is_some()));
 
+    let more = chain.submit(&payer, calls::promise_settlement::top_up(session, SLT)).await.unwrap();
+    assert!(more.events.iter().any(|e| e.session() == Some(session)), "{:?}", more.events);
+    assert_eq!(chain.at(more.block).unwrap().session(&session).await.unwrap().unwrap().deposit, 11 * SLT);
+
     let promise = Promise { session, cumulative: SLT, call_hash: Hash::zero(), ticks: None };
     let signature = payer.sign_payload(&promise, &genesis);
     let promise = SignedPromise { promise, signature };
@@ -196,7 +200,7 @@ async fn a_session(chain: &ChainClient) {
         _ => None,
     });
     let (deposit, paid, burned, refunded) = books.expect("a closing event");
-    assert_eq!((deposit, paid + burned, refunded), (10 * SLT, SLT, 9 * SLT));
+    assert_eq!((deposit, paid + burned, refunded), (11 * SLT, SLT, 10 * SLT));
     assert_eq!(chain.at(closed.block).unwrap().session(&session).await.unwrap(), None);
 }
 
