@@ -16,8 +16,9 @@ use smartlayer_primitives::{
     commitment::Commitment,
     operation::Operation,
     quorum::AnchorSignature,
+    report::ReportEntry,
     sla::{SignedMeasurement, TestResult},
-    AccountId, Hash, InstanceId,
+    AccountId, BlockNumber, Hash, InstanceId, Period, Signature,
 };
 
 /// The largest request or response, encoded, in bytes.
@@ -83,6 +84,12 @@ pub enum Request {
         /// From this sequence number on.
         from_sequence: u64,
     },
+    /// Send all that the commitment of this period sums up: from anchor to anchor. Answered by [`Response::Committed`].
+    #[codec(index = 6)]
+    Committed {
+        /// The period.
+        period: Period,
+    },
 }
 
 /// What an anchor asks a node to keep.
@@ -122,10 +129,25 @@ pub enum AttestRequest {
     Commitment(Proposal),
     /// A placement.
     #[codec(index = 1)]
-    Assignment(Assignment),
+    Assignment {
+        /// Who is to serve and hold what.
+        assignment: Assignment,
+        /// The issuer's order to store this very state; nothing if only holders change.
+        order: Option<Order>,
+    },
     /// The result of a serviceability test.
     #[codec(index = 2)]
     TestResult(TestResult),
+}
+
+/// What shows that an issuer wants a state stored: the parts of its [`smartlayer_primitives::instance::StoreInstance`] that the
+/// assignment and the token type don't say, and its signature.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+pub struct Order {
+    /// The last block at which the order may be carried out.
+    pub valid_until: BlockNumber,
+    /// By the issuer's account.
+    pub signature: Signature,
 }
 
 /// A proposed commitment and all it is made of, so that whoever receives it can compute it anew. What a period can hold is bounded
@@ -138,6 +160,17 @@ pub struct Proposal {
     pub operations: Vec<Operation>,
     /// What its report is computed from.
     pub measurements: Vec<SignedMeasurement>,
+    /// The leaves of its assignments root.
+    pub assignments: Vec<Assignment>,
+}
+
+/// What a commitment sums up: each part at most [`MAX_PROPOSED`], in the order of its tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+pub struct Contents {
+    /// The leaves of its operations root, and what its bitmaps are made of.
+    pub operations: Vec<Operation>,
+    /// The leaves of its report root.
+    pub report: Vec<ReportEntry>,
     /// The leaves of its assignments root.
     pub assignments: Vec<Assignment>,
 }
@@ -187,6 +220,9 @@ pub enum Response {
     /// Not attested: this belongs into the proposal as well.
     #[codec(index = 7)]
     Missing(Missing),
+    /// What a commitment sums up, unchecked: whoever asked holds it against the commitment on the chain.
+    #[codec(index = 8)]
+    Committed(Box<Contents>),
 }
 
 /// Why something was not done.
@@ -329,14 +365,14 @@ impl Message for Request {
                 })
             }
             Self::Attest(request) => match &**request {
-                AttestRequest::Commitment(proposal) => {
-                    at_most("operations", proposal.operations.len(), MAX_PROPOSED)?;
-                    at_most("measurements", proposal.measurements.len(), MAX_PROPOSED)?;
-                    at_most("assignments", proposal.assignments.len(), MAX_PROPOSED)
-                }
-                AttestRequest::Assignment(_) | AttestRequest::TestResult(_) => Ok(()),
+                AttestRequest::Commitment(proposal) => proposal.check(),
+                AttestRequest::Assignment { .. } | AttestRequest::TestResult(_) => Ok(()),
             },
-            Self::Shard { .. } | Self::State { .. } | Self::Blob { .. } | Self::Gaps { .. } => Ok(()),
+            Self::Shard { .. }
+            | Self::State { .. }
+            | Self::Blob { .. }
+            | Self::Gaps { .. }
+            | Self::Committed { .. } => Ok(()),
         }
     }
 }
@@ -356,8 +392,23 @@ impl Message for Response {
                 at_most("measurements", missing.measurements.len(), MAX_PROPOSED)?;
                 at_most("assignments", missing.assignments.len(), MAX_PROPOSED)
             }
+            Self::Committed(contents) => {
+                at_most("operations", contents.operations.len(), MAX_PROPOSED)?;
+                at_most("report", contents.report.len(), MAX_PROPOSED)?;
+                at_most("assignments", contents.assignments.len(), MAX_PROPOSED)
+            }
             Self::Done | Self::Attested(_) => Ok(()),
         }
+    }
+}
+
+impl Message for Proposal {
+    const MAX_BYTES: usize = MAX_MESSAGE_BYTES - 64;
+
+    fn check(&self) -> Result<(), MessageError> {
+        at_most("operations", self.operations.len(), MAX_PROPOSED)?;
+        at_most("measurements", self.measurements.len(), MAX_PROPOSED)?;
+        at_most("assignments", self.assignments.len(), MAX_PROPOSED)
     }
 }
 
@@ -406,7 +457,7 @@ mod tests {
         let requests = [
             place(MAX_SCRIPT_BYTES, vec![Content::State(vec![1; MAX_STATE_BYTES as usize])]),
             Request::Blob { hash: Hash::repeat_byte(1) },
-            Request::Attest(Box::new(AttestRequest::Assignment(assignment().assignment))),
+            Request::Attest(Box::new(AttestRequest::Assignment { assignment: assignment().assignment, order: None })),
             Request::Gaps { anchor: AccountId::new([1; 32]), from_sequence: 9 },
         ];
         for request in requests {

@@ -533,6 +533,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Blob { .. } => "blob",
         Request::Attest(_) => "attest",
         Request::Gaps { .. } => "gaps",
+        Request::Committed { .. } => "committed",
     }
 }
 

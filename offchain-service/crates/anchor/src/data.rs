@@ -1,0 +1,411 @@
+//! What the anchor keeps on disk. Everything is bounded: by number while it waits, by age once it is committed.
+
+use codec::{Decode, DecodeAll, Encode};
+use smartlayer_network::messages::MAX_PROPOSED;
+use smartlayer_primitives::{
+    assignment::{Assignment, SignedAssignment},
+    merkle::Leaf,
+    operation::Operation,
+    payload::blake2_256,
+    sla::SignedMeasurement,
+    AccountId, BlockNumber, Hash, InstanceId, OperationKind, Period,
+};
+use smartlayer_store::{Batch, Store, Table};
+
+use crate::{
+    error::{Error, Result},
+    proofs::{receipt_name, Leaves},
+};
+
+/// The most operations that wait for a commitment; some 25 MiB.
+pub(crate) const MAX_PENDING: u64 = 100_000;
+
+/// Operations that no commitment covers, by their receipt's hash.
+struct PendingOperations;
+impl Table for PendingOperations {
+    const NAME: &'static str = "pending_operations";
+    type Key = Hash;
+    type Value = Pending;
+}
+
+/// The period whose commitment covers an operation or an assignment, by its name; see [`Leaves::names`].
+struct Committed;
+impl Table for Committed {
+    const NAME: &'static str = "committed";
+    type Key = Hash;
+    type Value = Period;
+}
+
+/// The same the other way round, to forget by age.
+struct CommittedByPeriod;
+impl Table for CommittedByPeriod {
+    const NAME: &'static str = "committed_by_period";
+    type Key = (Period, Hash);
+    type Value = ();
+}
+
+/// Measurements by anchor and sequence number.
+struct Measurements;
+impl Table for Measurements {
+    const NAME: &'static str = "measurements";
+    type Key = (AccountId, u64);
+    type Value = SignedMeasurement;
+}
+
+/// Which measurements a period has: anchor and sequence number.
+struct MeasuredInPeriod;
+impl Table for MeasuredInPeriod {
+    const NAME: &'static str = "measured_in_period";
+    type Key = (Period, AccountId, u64);
+    type Value = ();
+}
+
+/// The sequence number of this anchor's next measurement.
+struct NextSequence;
+impl Table for NextSequence {
+    const NAME: &'static str = "next_sequence";
+    type Key = ();
+    type Value = u64;
+}
+
+/// The newest assignment of every instance.
+struct Assignments;
+impl Table for Assignments {
+    const NAME: &'static str = "assignments";
+    type Key = InstanceId;
+    type Value = SignedAssignment;
+}
+
+/// Assignments that no commitment covers, by the period they were made in.
+struct PendingAssignments;
+impl Table for PendingAssignments {
+    const NAME: &'static str = "pending_assignments";
+    type Key = (Period, InstanceId, u32);
+    type Value = SignedAssignment;
+}
+
+/// The highest version of an instance's assignment that this anchor attested, and what it attested.
+struct AttestedVersions;
+impl Table for AttestedVersions {
+    const NAME: &'static str = "attested_versions";
+    type Key = InstanceId;
+    type Value = (u32, Hash);
+}
+
+/// The leaves of commitments that were proposed, as blobs: by period and the commitment's hash.
+struct Proposed;
+impl Table for Proposed {
+    const NAME: &'static str = "proposed";
+    type Key = (Period, Hash);
+    type Value = Hash;
+}
+
+/// The commitments on the chain whose leaves are kept, by period.
+struct Settled;
+impl Table for Settled {
+    const NAME: &'static str = "settled";
+    type Key = Period;
+    type Value = Hash;
+}
+
+/// The periods that have an operation of a kind on an instance.
+struct OperationIndex;
+impl Table for OperationIndex {
+    const NAME: &'static str = "operation_index";
+    type Key = (InstanceId, OperationKind, Period);
+    type Value = ();
+}
+
+/// An operation that waits for its commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Pending {
+    pub operation: Operation,
+    /// The newest finalised block when it was first seen here.
+    pub first_seen: BlockNumber,
+}
+
+/// The anchor's records.
+#[derive(Clone)]
+pub(crate) struct Data {
+    store: Store,
+    genesis: Hash,
+}
+
+impl Data {
+    pub fn new(store: Store, genesis: Hash) -> Self {
+        Self { store, genesis }
+    }
+
+    // Operations
+
+    /// Whether the operation waits or is committed.
+    pub fn knows_operation(&self, operation: &Operation) -> Result<bool> {
+        let name = self.name(operation);
+        Ok(self.store.get::<PendingOperations>(&name)?.is_some() || self.committed_in(&name)?.is_some())
+    }
+
+    /// What an operation is known by: its receipt, however often it was signed.
+    pub fn name(&self, operation: &Operation) -> Hash {
+        receipt_name(operation, &self.genesis)
+    }
+
+    /// The period whose commitment has something of this name, as far back as it is kept.
+    pub fn committed_in(&self, name: &Hash) -> Result<Option<Period>> {
+        Ok(self.store.get::<Committed>(name)?)
+    }
+
+    /// Has operations wait for a commitment; those that do or did already are left as they are. Returns how many are new.
+    pub async fn add_operations(&self, operations: Vec<Operation>, first_seen: BlockNumber) -> Result<usize> {
+        let mut batch = Batch::new();
+        let room = MAX_PENDING.saturating_sub(self.store.count::<PendingOperations>()?);
+        let mut new = 0;
+        for operation in operations {
+            if self.knows_operation(&operation)? {
+                continue;
+            }
+            if new as u64 >= room {
+                return Err(Error::Other(format!("{MAX_PENDING} operations wait for a commitment already")));
+            }
+            new += 1;
+            batch.put::<PendingOperations>(&self.name(&operation), &Pending { operation, first_seen });
+        }
+        self.store.commit(batch).await?;
+        Ok(new)
+    }
+
+    /// All operations that wait.
+    pub fn pending(&self) -> Result<Vec<Pending>> {
+        let all = self.store.range::<PendingOperations>(.., MAX_PENDING as usize)?;
+        Ok(all.into_iter().map(|(_, pending)| pending).collect())
+    }
+
+    pub fn pending_count(&self) -> Result<u64> {
+        Ok(self.store.count::<PendingOperations>()?)
+    }
+
+    // Measurements
+
+    /// Keeps measurements that are new. Returns them.
+    pub async fn add_measurements(&self, measurements: Vec<SignedMeasurement>) -> Result<Vec<SignedMeasurement>> {
+        let mut batch = Batch::new();
+        let mut new = Vec::new();
+        for signed in measurements {
+            let measurement = &signed.measurement;
+            let key = (measurement.anchor.clone(), measurement.sequence);
+            if self.store.get::<Measurements>(&key)?.is_none() {
+                batch.put::<Measurements>(&key, &signed);
+                batch.put::<MeasuredInPeriod>(&(measurement.period, key.0, key.1), &());
+                new.push(signed);
+            }
+        }
+        self.store.commit(batch).await?;
+        Ok(new)
+    }
+
+    /// Keeps this anchor's own measurements and the number that the next one gets, together.
+    pub async fn add_own_measurements(&self, measurements: &[SignedMeasurement], next: u64) -> Result<()> {
+        let mut batch = Batch::new();
+        for signed in measurements {
+            let measurement = &signed.measurement;
+            let key = (measurement.anchor.clone(), measurement.sequence);
+            batch.put::<Measurements>(&key, signed);
+            batch.put::<MeasuredInPeriod>(&(measurement.period, key.0, key.1), &());
+        }
+        batch.put::<NextSequence>(&(), &next);
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// The sequence number of this anchor's next measurement.
+    pub fn next_sequence(&self) -> Result<u64> {
+        Ok(self.store.get::<NextSequence>(&())?.unwrap_or(0))
+    }
+
+    /// The measurements of a period.
+    pub fn measured_in(&self, period: Period) -> Result<Vec<SignedMeasurement>> {
+        let first = (period, AccountId::new([0; 32]), 0);
+        let last = (period, AccountId::new([255; 32]), u64::MAX);
+        let keys = self.store.range::<MeasuredInPeriod>(first..=last, MAX_PROPOSED)?;
+        let mut all = Vec::with_capacity(keys.len());
+        for ((_, anchor, sequence), ()) in keys {
+            all.extend(self.store.get::<Measurements>(&(anchor, sequence))?);
+        }
+        Ok(all)
+    }
+
+    /// An anchor's measurements from a sequence number on, at most `limit`.
+    pub fn measurements_from(&self, anchor: &AccountId, from: u64, limit: usize) -> Result<Vec<SignedMeasurement>> {
+        let range = (anchor.clone(), from)..=(anchor.clone(), u64::MAX);
+        Ok(self.store.range::<Measurements>(range, limit)?.into_iter().map(|(_, signed)| signed).collect())
+    }
+
+    // Assignments
+
+    /// The newest assignment of an instance.
+    pub fn assignment(&self, instance: &InstanceId) -> Result<Option<SignedAssignment>> {
+        Ok(self.store.get::<Assignments>(instance)?)
+    }
+
+    /// All newest assignments after `after`, at most `limit`.
+    pub fn assignments_after(&self, after: Option<InstanceId>, limit: usize) -> Result<Vec<SignedAssignment>> {
+        use std::ops::Bound;
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let found = self.store.range::<Assignments>((start, Bound::Unbounded), limit)?;
+        Ok(found.into_iter().map(|(_, signed)| signed).collect())
+    }
+
+    /// Keeps an assignment, if it is the newest of its instance. Returns whether it was.
+    pub async fn add_assignment(&self, signed: &SignedAssignment) -> Result<bool> {
+        let assignment = &signed.assignment;
+        let kept = self.assignment(&assignment.instance)?;
+        if kept.is_some_and(|kept| kept.assignment.version >= assignment.version) {
+            return Ok(false);
+        }
+        let mut batch = Batch::new();
+        batch.put::<Assignments>(&assignment.instance, signed);
+        if self.committed_in(&assignment.leaf_hash())?.is_none() {
+            let key = (assignment.period, assignment.instance, assignment.version);
+            batch.put::<PendingAssignments>(&key, signed);
+        }
+        self.store.commit(batch).await?;
+        Ok(true)
+    }
+
+    /// The assignments that no commitment covers, of periods up to this one.
+    pub fn pending_assignments(&self, until: Period) -> Result<Vec<SignedAssignment>> {
+        let last = InstanceId { token_type: u32::MAX, index: u32::MAX };
+        let found = self.store.range::<PendingAssignments>(..=(until, last, u32::MAX), MAX_PROPOSED)?;
+        Ok(found.into_iter().map(|(_, signed)| signed).collect())
+    }
+
+    /// Whether a certificate for exactly this assignment was seen here.
+    pub fn has_assignment(&self, assignment: &Assignment) -> Result<bool> {
+        let key = (assignment.period, assignment.instance, assignment.version);
+        let pending = self.store.get::<PendingAssignments>(&key)?;
+        let newest = || self.assignment(&assignment.instance);
+        Ok(pending.is_some_and(|kept| kept.assignment == *assignment)
+            || newest()?.is_some_and(|kept| kept.assignment == *assignment))
+    }
+
+    /// The highest version of the instance's assignment that this anchor attested, and its hash.
+    pub fn attested_version(&self, instance: &InstanceId) -> Result<Option<(u32, Hash)>> {
+        Ok(self.store.get::<AttestedVersions>(instance)?)
+    }
+
+    /// Remembers what this anchor is about to attest.
+    pub async fn attest_version(&self, instance: &InstanceId, version: u32, hash: Hash) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.put::<AttestedVersions>(instance, &(version, hash));
+        Ok(self.store.commit(batch).await?)
+    }
+
+    // Commitments
+
+    /// Keeps the leaves of a commitment, before it is attested.
+    pub async fn keep_leaves(&self, period: Period, commitment: Hash, leaves: &Leaves) -> Result<()> {
+        let bytes = leaves.encode();
+        let blob = blake2_256(&bytes);
+        self.store.put_blob(&blob, bytes).await?;
+        let mut batch = Batch::new();
+        batch.put::<Proposed>(&(period, commitment), &blob);
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// The leaves of the commitment with this hash, if they are kept.
+    pub async fn leaves(&self, period: Period, commitment: Hash) -> Result<Option<Leaves>> {
+        let Some(blob) = self.store.get::<Proposed>(&(period, commitment))? else { return Ok(None) };
+        let Some(bytes) = self.store.get_blob(&blob).await? else { return Ok(None) };
+        let decoded = Leaves::decode_all(&mut &bytes[..]);
+        decoded.map(Some).map_err(|e| Error::Other(format!("kept leaves do not decode: {e}")))
+    }
+
+    /// The hash of the period's commitment on the chain, if its leaves are kept.
+    pub fn settled(&self, period: Period) -> Result<Option<Hash>> {
+        Ok(self.store.get::<Settled>(&period)?)
+    }
+
+    /// The periods that have an operation of this kind on this instance, newest first, at most `limit`.
+    pub fn periods_with(&self, instance: InstanceId, kind: OperationKind, limit: usize) -> Result<Vec<Period>> {
+        let range = (instance, kind, 0)..=(instance, kind, Period::MAX);
+        let found = self.store.range::<OperationIndex>(range, usize::MAX)?;
+        Ok(found.into_iter().rev().take(limit).map(|((_, _, period), ())| period).collect())
+    }
+
+    /// The newest period whose commitment's leaves are kept.
+    pub fn last_settled(&self) -> Result<Option<Period>> {
+        Ok(self.store.last::<Settled>()?.map(|(period, _)| period))
+    }
+
+    /// Takes in that the chain has this commitment: what it covers waits no more, other proposals of the period are forgotten, and so
+    /// is everything of periods before `oldest`.
+    pub async fn settle(&self, period: Period, commitment: Hash, leaves: &Leaves, oldest: Period) -> Result<()> {
+        let mut batch = Batch::new();
+        batch.put::<Settled>(&period, &commitment);
+        for name in leaves.names(&self.genesis) {
+            batch.put::<Committed>(&name, &period);
+            batch.put::<CommittedByPeriod>(&(period, name), &());
+            batch.delete::<PendingOperations>(&name);
+        }
+        for operation in &leaves.operations {
+            batch.put::<OperationIndex>(&(operation.instance, operation.kind, period), &());
+        }
+        for assignment in &leaves.assignments {
+            let key = (assignment.period, assignment.instance, assignment.version);
+            batch.delete::<PendingAssignments>(&key);
+        }
+        for (old, commitment) in self.store.range::<Settled>(..oldest, usize::MAX)? {
+            for operation in self.leaves(old, commitment).await?.unwrap_or_default().operations {
+                batch.delete::<OperationIndex>(&(operation.instance, operation.kind, old));
+            }
+        }
+        let kept = self.store.get::<Proposed>(&(period, commitment))?;
+        let of_period = (period, Hash::zero())..=(period, Hash::repeat_byte(255));
+        let outdated = self.store.range::<Proposed>(..(oldest, Hash::zero()), usize::MAX)?;
+        let mut blobs = Vec::new();
+        for (key, blob) in self.store.range::<Proposed>(of_period, usize::MAX)?.into_iter().chain(outdated) {
+            if key != (period, commitment) {
+                batch.delete::<Proposed>(&key);
+                if Some(blob) != kept {
+                    blobs.push(blob);
+                }
+            }
+        }
+        self.forget(&mut batch, oldest)?;
+        self.store.commit(batch).await?;
+        for blob in blobs {
+            self.store.remove_blob(&blob).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what belongs to periods before `oldest`.
+    fn forget(&self, batch: &mut Batch, oldest: Period) -> Result<()> {
+        for (period, _) in self.store.range::<Settled>(..oldest, usize::MAX)? {
+            batch.delete::<Settled>(&period);
+        }
+        for ((period, name), ()) in self.store.range::<CommittedByPeriod>(..(oldest, Hash::zero()), usize::MAX)? {
+            batch.delete::<CommittedByPeriod>(&(period, name));
+            batch.delete::<Committed>(&name);
+        }
+        let measured = self.store.range::<MeasuredInPeriod>(..(oldest, AccountId::new([0; 32]), 0), usize::MAX)?;
+        for ((period, anchor, sequence), ()) in measured {
+            batch.delete::<Measurements>(&(anchor.clone(), sequence));
+            batch.delete::<MeasuredInPeriod>(&(period, anchor, sequence));
+        }
+        // Never committed in so long a time: by an anchor set that is gone.
+        let first = InstanceId { token_type: 0, index: 0 };
+        for (key, _) in self.store.range::<PendingAssignments>(..(oldest, first, 0), usize::MAX)? {
+            batch.delete::<PendingAssignments>(&key);
+        }
+        Ok(())
+    }
+
+    // Blobs
+
+    pub async fn put_blob(&self, bytes: Vec<u8>) -> Result<()> {
+        Ok(self.store.put_blob(&blake2_256(&bytes), bytes).await?)
+    }
+
+    pub async fn blob(&self, hash: &Hash) -> Result<Option<Vec<u8>>> {
+        Ok(self.store.get_blob(hash).await?)
+    }
+}

@@ -1,0 +1,355 @@
+//! Writing a period's commitment when it is this anchor's turn, and attesting what others write.
+//!
+//! The anchor on duty gives the period's measurements a moment to arrive, proposes, and asks the others to attest. Who knows more
+//! answers with what is missing; that is checked, added, and proposed again. When the anchors before it in the ranking are silent,
+//! a stand-in does the same as soon as the chain lets it.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use smartlayer_network::messages::{AttestRequest, Contents, Missing, Proposal, RefusalCode, Request, Response};
+use smartlayer_primitives::{
+    assignment::SignedAssignment, commitment::Commitment, operation::Operation, payload::Payload, AccountId,
+    BlockNumber, Period,
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    attest,
+    error::{Error, Result},
+    gather::{self, Known},
+    proofs::Leaves,
+    proposal::{self, View},
+    shared::{Facts, PeriodEnd, Shared},
+};
+
+/// How often a proposal is made again with what others found missing, before waiting for the next block.
+const ROUNDS: u32 = 4;
+/// How long the others may take to check a proposal.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The most instances that are looked up to check one proposal.
+const MAX_LOOKUPS: usize = 64;
+/// How many periods back a commitment's contents are asked for from other anchors.
+const CATCH_UP: Period = 64;
+/// How many blocks pass between two attempts to get them.
+const CATCH_UP_PAUSE: BlockNumber = 5;
+
+/// Does this anchor's duty until the service stops.
+pub(crate) async fn run(shared: &Arc<Shared>) {
+    let mut facts = shared.facts.subscribe();
+    let mut duty = Duty::default();
+    while facts.changed().await.is_ok() {
+        let Some(now) = facts.borrow_and_update().clone() else { continue };
+        if let Err(error) = duty.settle(shared, &now).await {
+            warn!(%error, "could not take in the commitments on the chain");
+        }
+        if let Err(error) = duty.write(shared, &now).await {
+            warn!(period = now.next_to_commit, %error, "could not write the commitment yet");
+            shared.metrics.commitment("failed");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Duty {
+    /// The period that is due, and when it was first seen to be over.
+    over: Option<(Period, Instant)>,
+    /// The period for which a commitment was sent, and the block that took it in.
+    sent: Option<(Period, BlockNumber)>,
+    /// Committed periods whose contents are missing here, and the block at which they were asked for last.
+    unsettled: BTreeSet<Period>,
+    looked_from: Option<Period>,
+    asked_at: BlockNumber,
+}
+
+impl Duty {
+    /// Takes in the commitments that the chain has by now.
+    async fn settle(&mut self, shared: &Shared, facts: &Facts) -> Result<()> {
+        let from = match self.looked_from {
+            Some(from) => from,
+            None => shared.data.last_settled()?.map_or(0, |last| last.saturating_add(1)),
+        };
+        let from = from.max(facts.next_to_commit.saturating_sub(CATCH_UP));
+        let mut wanted: Vec<Period> = (from..facts.next_to_commit).collect();
+        self.looked_from = Some(facts.next_to_commit);
+        if facts.block.number >= self.asked_at.saturating_add(CATCH_UP_PAUSE) {
+            self.unsettled.retain(|period| period.saturating_add(CATCH_UP) >= facts.next_to_commit);
+            wanted.extend(&self.unsettled);
+            self.asked_at = facts.block.number;
+        }
+        for period in wanted {
+            match settle(shared, facts, period).await {
+                Ok(true) => {
+                    self.unsettled.remove(&period);
+                }
+                Ok(false) => {
+                    debug!(period, "the contents of a commitment could not be had yet");
+                    self.unsettled.insert(period);
+                }
+                Err(error) => {
+                    self.unsettled.insert(period);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the commitment that is due, if it is this anchor's turn.
+    async fn write(&mut self, shared: &Arc<Shared>, facts: &Facts) -> Result<()> {
+        let period = facts.next_to_commit;
+        if !shared.is_active(facts) || period >= facts.clock.period {
+            return Ok(());
+        }
+        // A commitment that was sent may still be on its way to finality.
+        if self.sent.is_some_and(|(sent, block)| sent == period && facts.block.number <= block.saturating_add(2)) {
+            return Ok(());
+        }
+        let since = match self.over {
+            Some((over, since)) if over == period => since,
+            _ => {
+                self.over = Some((period, Instant::now()));
+                Instant::now()
+            }
+        };
+        match shared.chain.writable_from(period, &shared.account).await? {
+            Some(turn) if turn <= facts.block.number => {}
+            _ => return Ok(()),
+        }
+        if shared.chain.best_next_to_commit().await? > period {
+            return Ok(());
+        }
+        let settled = since + Duration::from_millis(shared.config.duty.settle_ms);
+        tokio::time::sleep_until(settled.into()).await;
+        let end = shared.period_end(period).await?.ok_or_else(|| Error::Other("the period is not over".into()))?;
+        info!(period, "on duty");
+        if let Some(block) = propose(shared, facts, &end, period).await? {
+            self.sent = Some((period, block));
+        }
+        Ok(())
+    }
+}
+
+/// Proposes until more than two thirds agree, and writes the commitment. Returns the block that took it in.
+async fn propose(shared: &Arc<Shared>, facts: &Facts, end: &PeriodEnd, period: Period) -> Result<Option<BlockNumber>> {
+    for round in 1..=ROUNDS {
+        let (proposal, leaves) = build(shared, facts, end, period)?;
+        let commitment = proposal.commitment.clone();
+        let hash = commitment.payload_hash(&shared.genesis);
+        shared.data.keep_leaves(period, hash, &leaves).await?;
+        debug!(
+            period,
+            round,
+            operations = proposal.operations.len(),
+            measurements = proposal.measurements.len(),
+            assignments = proposal.assignments.len(),
+            "proposing"
+        );
+        let collected = attest::collect(shared, facts, AttestRequest::Commitment(proposal), hash, PATIENCE).await;
+        if let Some(certificate) = collected.certificate {
+            if shared.chain.best_next_to_commit().await? > period {
+                info!(period, "another anchor was quicker");
+                return Ok(None);
+            }
+            let included = shared.chain.commit(&shared.key, commitment, certificate).await?;
+            info!(
+                period,
+                block = included.block.number,
+                agreed = collected.agreed,
+                operations = leaves.operations.len(),
+                "wrote the commitment"
+            );
+            shared.metrics.commitment("written");
+            return Ok(Some(included.block.number));
+        }
+        let reason = collected.refusals.first().map(ToString::to_string);
+        debug!(period, round, agreed = collected.agreed, reason, "too few agree");
+        if take_in(shared, facts, collected.missing).await? == 0 {
+            let reason = reason.unwrap_or_else(|| "no answer".into());
+            return Err(Error::Other(format!("only {} anchors agree: {reason}", collected.agreed)));
+        }
+    }
+    Err(Error::Other(format!("no agreement in {ROUNDS} rounds")))
+}
+
+/// Everything that may belong to the period's commitment.
+fn known(shared: &Shared, period: Period) -> Result<Missing> {
+    let mut pending = shared.data.pending()?;
+    pending.sort_by_key(|pending| pending.first_seen);
+    Ok(Missing {
+        operations: pending.into_iter().map(|pending| pending.operation).collect(),
+        measurements: shared.data.measured_in(period)?,
+        assignments: shared.data.pending_assignments(period)?,
+    })
+}
+
+/// Calls `with` with what the chain and this anchor say about the period; `pending` are the operations that wait here.
+fn with_view<R>(
+    shared: &Shared,
+    facts: &Facts,
+    end: &PeriodEnd,
+    period: Period,
+    pending: &[Operation],
+    with: impl FnOnce(&View<'_>) -> R,
+) -> R {
+    let keys = |node: &AccountId| end.keys.get(node).cloned();
+    let executed = pending.iter().map(|o| (o.instance, o.receipt.receipt.node.clone())).collect();
+    let known = Known { data: &shared.data, keys: &keys, executed };
+    with(&View {
+        genesis: shared.genesis,
+        anchors: &facts.set,
+        period,
+        previous: facts.last_hash,
+        agreements: &end.terms,
+        facts: &known,
+    })
+}
+
+fn build(shared: &Shared, facts: &Facts, end: &PeriodEnd, period: Period) -> Result<(Proposal, Leaves)> {
+    let known = known(shared, period)?;
+    let build = |view: &View<'_>| proposal::build(view, shared.account.clone(), &known);
+    Ok(with_view(shared, facts, end, period, &known.operations, build))
+}
+
+/// Takes in what others found missing, as far as it is true. Returns how much of it is new.
+async fn take_in(shared: &Shared, facts: &Facts, missing: Missing) -> Result<usize> {
+    let mut new = 0;
+    for signed in &missing.assignments {
+        if gather::check_assignment(shared, facts, signed).is_ok() {
+            new += usize::from(shared.data.add_assignment(signed).await?);
+        }
+    }
+    let mut operations = Vec::new();
+    for operation in missing.operations {
+        if shared.data.knows_operation(&operation)? {
+            continue;
+        }
+        match gather::check_operation(shared, facts, &operation).await? {
+            Ok(()) => operations.push(operation),
+            Err(untrue) => debug!(%untrue, "another anchor knows an operation that is none"),
+        }
+    }
+    new += shared.data.add_operations(operations, facts.block.number).await?;
+    let mut measurements = missing.measurements;
+    measurements.retain(|signed| gather::check_measurement(shared, facts, signed).is_ok());
+    new += shared.data.add_measurements(measurements).await?.len();
+    Ok(new)
+}
+
+/// Whether this anchor comes to the same commitment: asked by its writer.
+pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, proposal: &Proposal) -> Result<Response> {
+    let period = proposal.commitment.period;
+    let writer = &proposal.commitment.writer;
+    if writer != from {
+        return Ok(Response::refused(RefusalCode::NotAllowed, "only its writer may propose a commitment"));
+    }
+    let not_yet = || Response::refused(RefusalCode::NotYet, "this anchor has not seen the period end");
+    if period != facts.next_to_commit {
+        // In any case the check would say so, but what follows would be of no use.
+        let reason = format!("period {} is to be committed next", facts.next_to_commit);
+        return Ok(Response::refused(RefusalCode::NotYet, reason));
+    }
+    let Some(end) = shared.period_end(period).await? else { return Ok(not_yet()) };
+    let turn = shared.chain.writable_from(period, writer).await?;
+    // The writer may have seen a block that this anchor has not.
+    let writers = match turn {
+        Some(turn) if turn <= facts.block.number.saturating_add(1) => vec![writer.clone()],
+        _ => Vec::new(),
+    };
+
+    // What is in it and not known here is looked up first: gossip may have passed this anchor by.
+    let mut lookups = BTreeSet::new();
+    for operation in &proposal.operations {
+        let serves = |signed: SignedAssignment| signed.assignment.serving.contains(&operation.receipt.receipt.node);
+        if !shared.data.knows_operation(operation)? && !shared.data.assignment(&operation.instance)?.is_some_and(serves)
+        {
+            lookups.insert(operation.instance);
+        }
+    }
+    for assignment in &proposal.assignments {
+        if !shared.data.has_assignment(assignment)? {
+            lookups.insert(assignment.instance);
+        }
+    }
+    for instance in lookups.into_iter().take(MAX_LOOKUPS) {
+        gather::look_up(shared, facts, instance).await?;
+    }
+
+    let pending = shared.data.pending()?;
+    let due = Missing {
+        // What came before the period was over, the writer had time enough to hear of as well.
+        operations: pending.iter().filter(|p| p.first_seen < end.ended_at).map(|p| p.operation.clone()).collect(),
+        measurements: shared.data.measured_in(period)?,
+        assignments: shared.data.pending_assignments(period)?,
+    };
+    let pending: Vec<Operation> = pending.into_iter().map(|p| p.operation).collect();
+    let check = |view: &View<'_>| proposal::check(view, &writers, proposal, &due);
+    let checked = with_view(shared, facts, &end, period, &pending, check);
+    match checked {
+        Ok(leaves) => {
+            let hash = proposal.commitment.payload_hash(&shared.genesis);
+            shared.data.keep_leaves(period, hash, &leaves).await?;
+            info!(period, %writer, operations = leaves.operations.len(), "attested a commitment");
+            Ok(Response::Attested(shared.attest(hash)))
+        }
+        Err(disagreement) => {
+            info!(period, %writer, reason = %disagreement, "did not attest a commitment");
+            Ok(disagreement.into_response())
+        }
+    }
+}
+
+/// Takes in that the chain has the period's commitment. Returns whether its contents are here.
+async fn settle(shared: &Shared, facts: &Facts, period: Period) -> Result<bool> {
+    if shared.data.settled(period)?.is_some() {
+        return Ok(true);
+    }
+    // Skipped, or too old to be kept: nothing to take in.
+    let Some(stored) = shared.chain.commitment(period).await? else { return Ok(true) };
+    let leaves = match shared.data.leaves(period, stored.hash).await? {
+        Some(leaves) => leaves,
+        None => match fetch(shared, facts, period, &stored.commitment).await {
+            Some(leaves) => {
+                shared.data.keep_leaves(period, stored.hash, &leaves).await?;
+                leaves
+            }
+            None => return Ok(false),
+        },
+    };
+    let oldest = facts.next_to_commit.saturating_sub(shared.config.duty.keep_periods);
+    shared.data.settle(period, stored.hash, &leaves, oldest).await?;
+    shared.metrics.uncommitted.set(shared.data.pending_count()? as i64);
+    info!(period, commitment = ?stored.hash, operations = leaves.operations.len(), "a commitment is final");
+    Ok(true)
+}
+
+/// Asks the other anchors for what a commitment sums up, and believes what has its roots.
+async fn fetch(shared: &Shared, facts: &Facts, period: Period, commitment: &Commitment) -> Option<Leaves> {
+    for (account, contact) in facts.anchors.iter().filter(|(account, _)| **account != shared.account) {
+        let Some(peer) = contact.peer else { continue };
+        if let Ok(Response::Committed(contents)) = shared.network.request(peer, Request::Committed { period }).await {
+            let Contents { operations, report, assignments } = *contents;
+            let leaves = Leaves::new(operations, report, assignments);
+            if leaves.commitment(period, commitment.previous, commitment.writer.clone()) == *commitment {
+                return Some(leaves);
+            }
+            debug!(anchor = %account, period, "an anchor sent other contents than the chain's commitment has");
+        }
+    }
+    None
+}
+
+/// What the period's commitment sums up, for another anchor.
+pub(crate) async fn committed_for(shared: &Shared, period: Period) -> Result<Response> {
+    Ok(match shared.committed(period).await? {
+        Some((_, leaves)) => Response::Committed(Box::new(Contents {
+            operations: leaves.operations.clone(),
+            report: leaves.report.clone(),
+            assignments: leaves.assignments.clone(),
+        })),
+        None => Response::refused(RefusalCode::NotFound, "not kept here"),
+    })
+}
