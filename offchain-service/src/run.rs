@@ -1,6 +1,6 @@
 //! Wiring, running and stopping.
 
-use std::{fs, future::Future, path::Path, sync::Arc, time::Duration};
+use std::{fs, future::Future, io::IsTerminal, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{bail, Context};
 use prometheus_client::registry::Registry;
@@ -26,7 +26,10 @@ const GRACE: Duration = Duration::from_millis(4_800);
 /// Sends logs to standard error.
 pub fn init_tracing(config: &LogConfig) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.filter).with_context(|| format!("log.filter {:?}", config.filter))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match config.json {
         true => logs.json().init(),
         false => logs.init(),

@@ -104,19 +104,7 @@ impl Chain for ChainClient {
     }
 
     async fn sessions_touched(&self, block: BlockRef) -> Result<Vec<SessionId>, Error> {
-        use smartlayer_chain_client::Event;
-        // A top-up has no event type of its own here; its session id is the first field.
-        let id = |event| match event {
-            Event::SessionOpened { session, .. }
-            | Event::SessionClaimed { session, .. }
-            | Event::SessionCloseRequested { session, .. }
-            | Event::SessionClosed { session, .. } => Some(session),
-            Event::Other { pallet, fields, .. } if pallet == "PromiseSettlement" => {
-                fields.get(..32).map(SessionId::from_slice)
-            }
-            _ => None,
-        };
-        Ok(self.events_at(block).await?.into_iter().filter_map(|record| id(record.event)).collect())
+        Ok(self.events_at(block).await?.into_iter().filter_map(|record| record.event.session()).collect())
     }
 
     async fn session(&self, id: SessionId) -> Result<Option<Session>, Error> {

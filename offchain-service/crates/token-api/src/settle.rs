@@ -9,13 +9,17 @@ use smartlayer_api_types::{
     Amount, ApiError, ErrorCode,
 };
 use smartlayer_chain_client::{calls::promise_settlement, Error};
-use smartlayer_primitives::{payload::Payload, promise::SignedPromise, session::CloseSession, AccountId, Signature};
+use smartlayer_primitives::{
+    payload::Payload, promise::SignedPromise, session::CloseSession, AccountId, BlockNumber, Signature,
+};
 use sp_runtime::traits::Verify;
 
 use crate::{chain::api_error, node::Node, sessions::Entry};
 
 /// The most promises in one transaction; the pallet's bound.
 const BATCH: usize = 32;
+/// For how many blocks a transaction that was lost sight of may still happen.
+const MORTALITY: BlockNumber = 256;
 /// A block's time, to turn the configured seconds into blocks.
 const SECONDS_PER_BLOCK: u64 = 3;
 
@@ -90,17 +94,16 @@ pub(crate) async fn close(node: &Arc<Node>, request: SessionClose) -> Result<Clo
 }
 
 async fn settle(node: &Node, entry: &Entry) -> Result<Closed, ApiError> {
-    // Calls in work end first, and no new promise is taken.
-    let turn = entry.turn.lock().await;
+    // Calls in work end first, and others wait until it is known what came of this.
+    let _turn = entry.turn.lock().await;
     let state = entry.state();
-    if state.is_closing(node.chain.status().finalized) {
-        return Err(ApiError::new(ErrorCode::SessionClosing, "this node is closing the session already"));
+    if state.closing == Some(BlockNumber::MAX) {
+        return Err(ApiError::new(ErrorCode::SessionClosing, "this node has closed the session"));
     }
-    entry.set_closing(Some(u32::MAX));
-    drop(turn);
     let last = state.last.clone().filter(|p| p.promise.cumulative > state.session.claimed());
     match node.chain.submit(&node.service_key, promise_settlement::close(entry.id, last)).await {
         Ok(included) => {
+            entry.set_closing(Some(BlockNumber::MAX));
             node.metrics.claim("closed");
             tracing::info!(session = ?entry.id, block = included.block.number, "closed a session");
             Ok(Closed {
@@ -112,9 +115,10 @@ async fn settle(node: &Node, entry: &Entry) -> Result<Closed, ApiError> {
         }
         Err(e) => {
             node.metrics.claim("failed");
-            // While it may still happen, no promise is taken: it would be worth nothing.
+            // While it may still happen, no promise is taken: it would be worth nothing. Closing can be tried again.
             entry.set_closing(match &e {
                 Error::Unresolved { until, .. } => Some(*until),
+                e if e.is_transient() => Some(node.chain.status().finalized.saturating_add(MORTALITY)),
                 _ => None,
             });
             Err(api_error(e))

@@ -574,3 +574,19 @@ async fn a_node_joins_agrees_and_claims_its_rewards_by_itself() {
     }
     assert_eq!(claims(), once);
 }
+
+#[tokio::test]
+async fn closing_that_may_have_happened_can_be_tried_again() {
+    let world = World::start().await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let request = attributes();
+    assert_eq!(world.paid(&request, session, PRICE).await.status, 200);
+    let signature: Signature = key(SIGNER).sign_payload(&CloseSession { session }, &GENESIS);
+    let close = json!({ "session": session, "signature": smartlayer_api_types::SignatureJson::from(&signature) });
+    world.chain.disconnect(Duration::from_secs(1));
+    assert_eq!(world.free("session_close", close.clone()).await.code(), ErrorCode::ChainUnavailable);
+    world.chain.connect();
+    assert_eq!(world.paid(&request, session, 2 * PRICE).await.code(), ErrorCode::SessionClosing);
+    assert_eq!(world.free("session_close", close).await.result()["cumulative"], Amount(PRICE).to_string());
+}

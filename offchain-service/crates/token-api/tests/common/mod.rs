@@ -158,6 +158,10 @@ impl FakeChain {
         *self.last_seen.lock().unwrap() = Instant::now().checked_sub(ago).unwrap();
     }
 
+    pub fn connect(&self) {
+        self.connected.store(true, Ordering::SeqCst);
+    }
+
     pub fn open_session(&self, node: &AccountId, nonce: u64, deposit: Balance) -> SessionId {
         let id = session_id(&GENESIS, &account(PAYER), node, nonce);
         let session = Session {
