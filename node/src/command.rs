@@ -12,7 +12,12 @@ use crate::{
 
 /// Does what the command line says.
 pub fn run() -> sc_cli::Result<()> {
-    let cli = Cli::from_command_line();
+    let mut cli = Cli::from_command_line();
+    if cli.run.get_keyring().is_some() {
+        // Elsewhere a validator must bring its network key, so that a lost one shows. Who validates with a key that everybody
+        // knows is trying things out: its network key is made on the first start, and kept.
+        cli.run.network_params.node_key_params.unsafe_force_node_key_generation = true;
+    }
     match &cli.subcommand {
         Some(Subcommand::Key(command)) => command.run(&cli),
         Some(Subcommand::ExportChainSpec(command)) => command.run(cli.load_spec(&command.chain)?),

@@ -7,6 +7,9 @@
 //! - [`service`] puts a running node together;
 //! - [`rpc`] is what it answers beyond sc-service's own methods.
 
+// polkadot-sdk's errors are large, and every function here passes them on.
+#![allow(clippy::result_large_err)]
+
 mod chain_spec;
 mod cli;
 mod command;

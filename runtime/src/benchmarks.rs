@@ -2,9 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use frame_benchmarking::{
-    add_benchmark, define_benchmarks, list_benchmark, BenchmarkBatch, BenchmarkConfig, BenchmarkList,
-};
+use frame_benchmarking::{define_benchmarks, BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 use frame_system_benchmarking::Pallet as SystemBench;
 use smartlayer_primitives::commitment::{Commitment, StoredCommitment};
@@ -12,6 +10,7 @@ use smartlayer_primitives::commitment::{Commitment, StoredCommitment};
 use crate::*;
 
 impl frame_system_benchmarking::Config for Runtime {}
+impl pallet_transaction_payment::BenchmarkConfig for Runtime {}
 
 define_benchmarks!(
     [frame_system, SystemBench::<Runtime>]
