@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use codec::{Decode, DecodeAll, Encode};
+use serde::Deserialize;
 use smartlayer_primitives::{BlockNumber, Hash};
 use subxt::{
     client::{OfflineClient, OfflineClientAtBlock},
@@ -34,6 +35,7 @@ pub(crate) type Offline = OfflineClientAtBlock<SubstrateConfig>;
 pub(crate) struct Link {
     pub url: String,
     pub rpc: Rpc,
+    client: RpcClient,
     pub genesis: Hash,
     pub spec_version: u32,
     pub metadata: ArcMetadata,
@@ -49,7 +51,7 @@ impl Link {
             .await
             .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())))?
             .map_err(|e| unreachable(in_full(&e)))?;
-        let rpc = Rpc::new(client);
+        let rpc = Rpc::new(client.clone());
         let genesis = timely(url, "the genesis hash", rpc.genesis_hash()).await?;
         let version = timely(url, "the runtime version", rpc.state_get_runtime_version(None)).await?;
         let metadata = fetch_metadata(url, &rpc).await?.arc();
@@ -72,6 +74,7 @@ impl Link {
         Ok(Self {
             url: url.to_owned(),
             rpc,
+            client,
             genesis: Hash::from(genesis.0),
             spec_version: version.spec_version,
             metadata,
@@ -93,6 +96,16 @@ impl Link {
         let header = self.ask("a block header", self.rpc.chain_get_header(Some(H256(hash.0)))).await?;
         let header = header.ok_or_else(|| Error::UnknownBlock(format!("{hash:?}")))?;
         Ok(header.number as BlockNumber)
+    }
+
+    /// The transactions of a block, as they were signed.
+    pub async fn extrinsics(&self, hash: Hash) -> Result<Vec<Vec<u8>>, Error> {
+        let request = self.client.request("chain_getBlock", rpcs::rpc_params![H256(hash.0)]);
+        let answer: Option<SignedBlock> = self.ask("a block", request).await?;
+        let extrinsics = answer.ok_or_else(|| Error::UnknownBlock(format!("{hash:?}")))?.block.extrinsics;
+        let bytes = extrinsics.into_iter().map(Extrinsic::into_bytes).collect::<Option<_>>();
+        bytes
+            .ok_or_else(|| Error::Decode { what: format!("block {hash:?}"), reason: "a transaction is not hex".into() })
     }
 
     /// The newest finalised block.
@@ -183,6 +196,34 @@ impl Link {
         let pallet = self.metadata.pallet_by_name(pallet);
         let entry = pallet.and_then(|p| p.storage()).and_then(|s| s.entry_by_name(name));
         entry.map(|e| e.keys().map(|k| k.hasher).collect()).unwrap_or_default()
+    }
+}
+
+/// The part of `chain_getBlock`'s answer that is read.
+#[derive(Deserialize)]
+struct SignedBlock {
+    block: Block,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    extrinsics: Vec<Extrinsic>,
+}
+
+/// A transaction's bytes: hex from nodes that keep transactions opaque, numbers from nodes that know their type.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Extrinsic {
+    Hex(String),
+    Numbers(Vec<u8>),
+}
+
+impl Extrinsic {
+    fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Hex(text) => hex::decode(text.strip_prefix("0x")?).ok(),
+            Self::Numbers(bytes) => Some(bytes),
+        }
     }
 }
 
@@ -281,6 +322,16 @@ pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn transactions_in_either_notation_are_read() {
+        let text = r#"{"block": {"header": {}, "extrinsics": ["0x2805", [40, 5]]}, "justifications": null}"#;
+        let block: SignedBlock = serde_json::from_str(text).unwrap();
+        let bytes: Vec<_> = block.block.extrinsics.into_iter().map(Extrinsic::into_bytes).collect();
+        assert_eq!(bytes, [Some(vec![40, 5]), Some(vec![40, 5])]);
+        assert_eq!(Extrinsic::Hex("2805".into()).into_bytes(), None);
+        assert!(serde_json::from_str::<Extrinsic>("[256]").is_err());
+    }
 
     #[test]
     fn a_chain_without_our_pallets_is_told_by_what_it_lacks() {

@@ -151,9 +151,8 @@ async fn sign(link: &Link, birth: &BlockRef, signer: &Keypair, call: &Call) -> R
 
 /// What happened to the transaction in its block.
 async fn outcome(link: &Link, call: &str, block: Hash, extrinsic: Hash) -> Result<Included, Error> {
-    let details = link.ask("a block", link.rpc.chain_get_block(Some(H256(block.0)))).await?;
-    let details = details.ok_or_else(|| Error::UnknownBlock(format!("{block:?}")))?.block;
-    let position = details.extrinsics.iter().position(|e| sp_crypto_hashing::blake2_256(&e.0) == extrinsic.0);
+    let extrinsics = link.extrinsics(block).await?;
+    let position = extrinsics.iter().position(|e| sp_crypto_hashing::blake2_256(e) == extrinsic.0);
     let position = position.ok_or_else(|| Error::Decode {
         what: format!("block {block:?}"),
         reason: "the transaction is not in the block that the node named".into(),
@@ -173,7 +172,7 @@ async fn outcome(link: &Link, call: &str, block: Hash, extrinsic: Hash) -> Resul
             other => own.push(other),
         }
     }
-    let block = BlockRef { number: details.header.number as BlockNumber, hash: block };
+    let block = BlockRef { number: link.number_of(block).await?, hash: block };
     Ok(Included { block, extrinsic, fee, events: own })
 }
 

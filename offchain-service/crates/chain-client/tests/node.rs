@@ -92,30 +92,31 @@ async fn calls_reads_events_errors_and_a_dead_node() {
 }
 
 async fn transfers(chain: &ChainClient) {
-    let (alice, bob) = (key("//Alice"), key("//Bob"));
+    // Alice authors the blocks and so is paid the fees; Charlie only pays them.
+    let (sender, bob) = (key("//Charlie"), key("//Bob"));
     let before = chain.best().await.unwrap();
-    let (a, b) = (before.balance(&alice.account()).await.unwrap(), before.balance(&bob.account()).await.unwrap());
+    let (a, b) = (before.balance(&sender.account()).await.unwrap(), before.balance(&bob.account()).await.unwrap());
     let issuance = before.total_issuance().await.unwrap();
 
-    let sent = chain.submit(&alice, calls::balances::transfer_keep_alive(&bob.account(), SLT)).await.unwrap();
+    let sent = chain.submit(&sender, calls::balances::transfer_keep_alive(&bob.account(), SLT)).await.unwrap();
     assert!(sent.fee > 0);
     let after = chain.at(sent.block).unwrap();
     assert_eq!(after.balance(&bob.account()).await.unwrap().free, b.free + SLT);
-    assert_eq!(after.balance(&alice.account()).await.unwrap().free, a.free - SLT - sent.fee);
+    assert_eq!(after.balance(&sender.account()).await.unwrap().free, a.free - SLT - sent.fee);
     assert!(after.total_issuance().await.unwrap() <= issuance);
 
     // Many at once from one account: each finds its own nonce.
     let many: Vec<_> = (0..8)
         .map(|_| {
-            let (chain, alice, to) = (chain.clone(), alice.clone(), bob.account());
-            tokio::spawn(async move { chain.submit(&alice, calls::balances::transfer_keep_alive(&to, SLT)).await })
+            let (chain, sender, to) = (chain.clone(), sender.clone(), bob.account());
+            tokio::spawn(async move { chain.submit(&sender, calls::balances::transfer_keep_alive(&to, SLT)).await })
         })
         .collect();
     for one in many {
         one.await.unwrap().unwrap();
     }
     let batch = Call::batch_all([1, 2].map(|n| calls::balances::transfer_keep_alive(&bob.account(), n * SLT)));
-    let sent = chain.submit_finalized(&alice, batch).await.unwrap();
+    let sent = chain.submit_finalized(&sender, batch).await.unwrap();
     let view = chain.at(sent.block).unwrap();
     assert_eq!(view.balance(&bob.account()).await.unwrap().free, b.free + 12 * SLT);
     assert!(chain.status().borrow().finalized.number + 1 >= sent.block.number);
