@@ -409,3 +409,90 @@ impl Data {
         Ok(self.store.get_blob(hash).await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{account, assignment, operation, service_node, GENESIS};
+    use smartlayer_primitives::{quorum::AnchorSignature, sla::Measurement};
+
+    fn signed(index: u32, version: u32, period: Period) -> SignedAssignment {
+        SignedAssignment { assignment: assignment(index, version, period), certificate: Default::default() }
+    }
+
+    fn measurement(sequence: u64, period: Period) -> SignedMeasurement {
+        let (anchor, node) = (account(1), account(2));
+        let measurement = Measurement { anchor, sequence, node, period, probes: 1, failed: 0, p95_latency_ms: 1 };
+        SignedMeasurement { measurement, signature: AnchorSignature::from_raw([0; 64]) }
+    }
+
+    #[tokio::test]
+    async fn what_is_committed_waits_no_more_and_is_forgotten_by_age() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Data::new(Store::open(dir.path()).unwrap(), GENESIS);
+        let data = open();
+        let (node, key) = service_node(1);
+        let (first, second) = (operation(&key, &node, 7, 0, 1), operation(&key, &node, 8, 1, 2));
+        let placed = signed(7, 1, 3);
+        assert_eq!(data.add_operations(vec![first.clone(), second.clone()], 5).await.unwrap(), 2);
+        assert_eq!(data.add_operations(vec![first.clone()], 6).await.unwrap(), 0);
+        assert!(data.pending().unwrap().iter().all(|pending| pending.first_seen == 5));
+        assert!(data.add_assignment(&placed).await.unwrap());
+        assert!(!data.add_assignment(&placed).await.unwrap());
+        assert!(data.has_assignment(&placed.assignment).unwrap());
+        assert!(!data.has_assignment(&signed(7, 1, 4).assignment).unwrap());
+        assert_eq!(data.pending_assignments(2).unwrap(), []);
+        assert_eq!(data.pending_assignments(3).unwrap(), [placed.clone()]);
+
+        let leaves = Leaves::new(vec![first.clone()], vec![], vec![placed.assignment.clone()]);
+        let (right, other) = (Hash::repeat_byte(1), Hash::repeat_byte(2));
+        data.keep_leaves(3, right, &leaves).await.unwrap();
+        data.keep_leaves(3, other, &Leaves::default()).await.unwrap();
+        data.settle(3, right, &leaves, 0).await.unwrap();
+        drop(data);
+
+        let data = open();
+        assert_eq!(data.leaves(3, right).await.unwrap(), Some(leaves));
+        assert_eq!(data.leaves(3, other).await.unwrap(), None);
+        assert_eq!((data.settled(3).unwrap(), data.last_settled().unwrap()), (Some(right), Some(3)));
+        assert_eq!(data.pending_count().unwrap(), 1);
+        assert!(data.knows_operation(&first).unwrap() && data.knows_operation(&second).unwrap());
+        assert_eq!(data.pending_assignments(9).unwrap(), []);
+        assert_eq!(data.periods_with(first.instance, first.kind, 9).unwrap(), [3]);
+        assert!(data.periods_with(second.instance, second.kind, 9).unwrap().is_empty());
+
+        data.settle(9, other, &Leaves::default(), 4).await.unwrap();
+        assert!(!data.knows_operation(&first).unwrap());
+        assert_eq!(data.leaves(3, right).await.unwrap(), None);
+        assert!(data.periods_with(first.instance, first.kind, 9).unwrap().is_empty());
+        // Where instances are stays known.
+        assert_eq!(data.assignment(&placed.assignment.instance).unwrap(), Some(placed));
+    }
+
+    #[tokio::test]
+    async fn measurements_are_kept_once_and_by_period() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Data::new(Store::open(dir.path()).unwrap(), GENESIS);
+        assert_eq!(data.next_sequence().unwrap(), 0);
+        data.add_own_measurements(&[measurement(0, 3), measurement(1, 4)], 2).await.unwrap();
+        assert_eq!(data.next_sequence().unwrap(), 2);
+        let new = data.add_measurements(vec![measurement(1, 4), measurement(2, 4)]).await.unwrap();
+        assert_eq!(new, [measurement(2, 4)]);
+        assert_eq!(data.measured_in(4).unwrap(), [measurement(1, 4), measurement(2, 4)]);
+        assert_eq!(data.measurements_from(&account(1), 1, 1).unwrap(), [measurement(1, 4)]);
+        assert_eq!(data.measurements_from(&account(9), 0, 9).unwrap(), []);
+        data.settle(9, Hash::zero(), &Leaves::default(), 4).await.unwrap();
+        assert_eq!(data.measured_in(3).unwrap(), []);
+        assert_eq!(data.measurements_from(&account(1), 0, 9).unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn one_content_a_version_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Data::new(Store::open(dir.path()).unwrap(), GENESIS);
+        let instance = signed(7, 1, 3).assignment.instance;
+        assert_eq!(data.attested_version(&instance).unwrap(), None);
+        data.attest_version(&instance, 4, Hash::repeat_byte(4)).await.unwrap();
+        assert_eq!(data.attested_version(&instance).unwrap(), Some((4, Hash::repeat_byte(4))));
+    }
+}

@@ -42,6 +42,8 @@ use crate::{
 
 /// How far ahead an order's last block may lie.
 const MAX_VALIDITY: BlockNumber = 1200;
+/// For how many seconds a token type may be unknown that an issuer places an instance of.
+const REGISTRATION_PATIENCE: u32 = 15;
 /// How often a quorum is asked for: anchors may see different blocks for a moment.
 const ATTEMPTS: u32 = 4;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(2);
@@ -72,10 +74,7 @@ pub(crate) async fn place_instance(shared: &Arc<Shared>, params: PlaceInstance) 
     }
     let decoded = InstanceState::decode_all(&mut &state[..]);
     let instance = decoded.map_err(|e| fail(ErrorCode::StateInvalid, e.to_string()))?.instance;
-    let token = shared
-        .token(&facts, instance.token_type)
-        .await?
-        .ok_or_else(|| fail(ErrorCode::UnknownToken, format!("no token type {}", instance.token_type)))?;
+    let token = registered(shared, &facts, instance).await?;
     if script.len() > MAX_SCRIPT_BYTES || blake2_256(&script) != token.spec.script_hash {
         return Err(ErrorCode::ScriptMismatch.into());
     }
@@ -94,6 +93,17 @@ pub(crate) async fn place_instance(shared: &Arc<Shared>, params: PlaceInstance) 
     shared.metrics.placement("placed");
     info!(?instance, version = signed.assignment.version, nodes = outcome.took.len(), "placed an instance");
     Ok(Placed { holders: holders(&facts, &signed) })
+}
+
+/// The instance's token type. One that was registered a moment ago is waited for: its block has to become final.
+async fn registered(shared: &Shared, facts: &Facts, instance: InstanceId) -> Result<TokenType, ApiError> {
+    for _ in 0..REGISTRATION_PATIENCE {
+        if let Some(token) = shared.token(facts, instance.token_type).await? {
+            return Ok(token);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Err(ApiError::new(ErrorCode::UnknownToken, format!("no token type {}", instance.token_type)))
 }
 
 async fn encode(state: Vec<u8>, token: &TokenType) -> Result<(Coding, Vec<shards::Shard>), ApiError> {
