@@ -442,7 +442,7 @@ mod tests {
         assert!(data.has_assignment(&placed.assignment).unwrap());
         assert!(!data.has_assignment(&signed(7, 1, 4).assignment).unwrap());
         assert_eq!(data.pending_assignments(2).unwrap(), []);
-        assert_eq!(data.pending_assignments(3).unwrap(), [placed.clone()]);
+        assert_eq!(data.pending_assignments(3).unwrap(), std::slice::from_ref(&placed));
 
         let leaves = Leaves::new(vec![first.clone()], vec![], vec![placed.assignment.clone()]);
         let (right, other) = (Hash::repeat_byte(1), Hash::repeat_byte(2));
