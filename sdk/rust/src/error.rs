@@ -79,7 +79,7 @@ pub enum Error {
         /// The node.
         node: AccountId,
     },
-    /// The service's receipt does not hold. The promise was given; do not use this node again before looking into it.
+    /// The service's receipt does not hold. The promise was given, so up to one call's price may be lost.
     #[error("the receipt of {node} does not hold: {problem}")]
     BadReceipt {
         /// The node.
@@ -98,6 +98,15 @@ pub enum Error {
     /// What was answered does not prove what was asked.
     #[error("not proved: {0}")]
     NotProved(String),
+    /// The account is no registered service node, or no longer.
+    #[error("{node} is not a registered service node")]
+    NotANode {
+        /// The account.
+        node: AccountId,
+    },
+    /// What was asked for cannot be done; the text says why.
+    #[error("{0}")]
+    Impossible(String),
     /// None of the nodes that could answer did.
     #[error("none of the {} nodes tried answered; the last said: {last}", tried)]
     AllFailed {
@@ -133,6 +142,7 @@ impl Error {
                 true
             }
             Self::TooExpensive { .. } | Self::UnknownError { .. } | Self::FalseDebt { .. } => true,
+            Self::BadReceipt { .. } | Self::NotANode { .. } => true,
             Self::Api { error, .. } => {
                 error.code.is_payment()
                     || matches!(

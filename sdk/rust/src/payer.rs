@@ -97,8 +97,7 @@ impl Payer {
         let Inner { chain, account, till, .. } = &*self.inner;
         let turn = self.inner.opening.lock().await;
         let (payer, genesis) = (account.account(), chain.genesis_hash());
-        let exhausted =
-            || Error::Record { path: "the chain".into(), reason: "this account has used up all nonces".into() };
+        let exhausted = || Error::Impossible("this account has used up all session nonces; use another".into());
         let mut nonce = chain.best().await?.next_session_nonce(&payer).await?;
         let (mut opened, mut calls) = (Vec::new(), Vec::new());
         for (node, deposit) in nodes {
@@ -138,7 +137,7 @@ impl Payer {
             return Ok(book.clone());
         }
         let stored = self.inner.chain.finalized()?.session(&session).await?;
-        let refused = |reason: &str| Error::NotProved(format!("session {session:?} {reason}"));
+        let refused = |reason: &str| Error::Impossible(format!("session {session:?} {reason}"));
         let stored = stored.ok_or_else(|| refused("is not open"))?;
         if stored.signer != self.inner.till.signer().account() {
             return Err(refused("has another signer"));

@@ -258,7 +258,7 @@ impl Till {
             return Ok(key);
         }
         let stored = self.chain.service_key(node).await?;
-        let key = stored.ok_or_else(|| Error::NotProved(format!("{node} is not a service node")))?;
+        let key = stored.ok_or_else(|| Error::NotANode { node: node.clone() })?;
         lock(&self.service_keys).insert(node.clone(), key.clone());
         Ok(key)
     }
@@ -312,7 +312,7 @@ impl Till {
 
     fn book(&self, session: &SessionId) -> Result<Book, Error> {
         let book = self.record().get(session).cloned();
-        book.ok_or_else(|| Error::NotProved(format!("session {session:?} is not known to this payer; adopt it first")))
+        book.ok_or_else(|| Error::Impossible(format!("session {session:?} is not known to this payer; adopt it first")))
     }
 
     pub fn turn(&self, session: SessionId) -> Arc<tokio::sync::Mutex<()>> {

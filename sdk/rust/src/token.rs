@@ -60,6 +60,8 @@ pub struct TokenClient {
 struct State {
     /// Who serves what, as last seen.
     assignments: HashMap<InstanceId, Arc<Assignment>>,
+    /// Where nodes answer, as last seen; forgotten when one doesn't.
+    services: HashMap<AccountId, ServiceClient>,
     /// Who answered last.
     preferred: HashMap<InstanceId, AccountId>,
 }
@@ -111,6 +113,7 @@ impl TokenClient {
                     }
                     Err(e) if e.is_about_the_node() => {
                         tracing::debug!(%node, error = %e, "trying the next node");
+                        self.state().services.remove(&node);
                         failed.push((node, e));
                     }
                     Err(e) => return Err(e),
@@ -155,7 +158,15 @@ impl TokenClient {
         method: &str,
         params: &Value,
     ) -> Result<(Paid<R>, SessionId), Error> {
-        let service = node_service(self.payer.chain(), &self.http, node).await?;
+        let known = self.state().services.get(node).cloned();
+        let service = match known {
+            Some(service) => service,
+            None => {
+                let service = node_service(self.payer.chain(), &self.http, node).await?;
+                self.state().services.insert(node.clone(), service.clone());
+                service
+            }
+        };
         let session = match (self.payer.session_to(node), self.options.open_with) {
             (Some(session), _) => session,
             (None, Some(deposit)) => self.payer.open(node, deposit).await?,
@@ -184,7 +195,7 @@ impl TokenClient {
 
 fn with_instance(instance: InstanceId, params: Value) -> Result<Value, Error> {
     let Value::Object(mut params) = params else {
-        return Err(Error::NotProved("the parameters are not an object".into()));
+        return Err(Error::Impossible("the parameters are not a JSON object".into()));
     };
     let instance = serde_json::to_value(Instance::from(instance)).expect("two numbers; qed");
     params.insert("instance".into(), instance);
@@ -198,7 +209,7 @@ pub async fn node_service(
     node: &AccountId,
 ) -> Result<ServiceClient, Error> {
     let stored = chain.finalized()?.node(node).await?;
-    let stored = stored.ok_or_else(|| Error::NotProved(format!("{node} is not a registered service node")))?;
+    let stored = stored.ok_or_else(|| Error::NotANode { node: node.clone() })?;
     Ok(ServiceClient::with_http(http.clone(), text(&stored.endpoint)))
 }
 
@@ -276,6 +287,6 @@ pub(crate) fn all_failed(errors: impl IntoIterator<Item = Error>) -> Error {
     match errors.pop() {
         Some(last) if tried == 1 => last,
         Some(last) => Error::AllFailed { tried, last: Box::new(last) },
-        None => Error::NotProved("there is no node to ask".into()),
+        None => Error::Impossible("nobody to ask: the chain has no active anchor and no service node".into()),
     }
 }

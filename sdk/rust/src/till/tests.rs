@@ -171,6 +171,7 @@ impl FakeNode {
             cumulative: promise.cumulative,
             request_hash: promise.call_hash,
             result_hash: blake2_256(body.as_bytes()),
+            operation: None,
         };
         let mut signer = key(3);
         match self.character {
