@@ -3,7 +3,7 @@
 use sc_cli::SubstrateCli;
 use sc_network::config::NetworkBackendType;
 use sc_service::PartialComponents;
-use smartlayer_runtime::Block;
+use smartlayer_runtime::opaque::Block;
 
 use crate::{
     cli::{Cli, Subcommand},

@@ -10,7 +10,7 @@ use sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager, WarpSyncConfig};
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
-use smartlayer_runtime::{Block, Hash, RuntimeApi};
+use smartlayer_runtime::{opaque::Block, Hash, RuntimeApi};
 use sp_consensus_babe::inherents::{BabeCreateInherentDataProviders, InherentDataProvider as SlotProvider};
 
 /// The chain, executed by Wasm alone.

@@ -4,7 +4,12 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-use crate::{merkle::Leaf, payload::Payload, receipt::SignedReceipt, InstanceId, OperationKind, TokenTypeId};
+use crate::{
+    merkle::Leaf,
+    payload::Payload,
+    receipt::{Executed, SignedReceipt},
+    AccountId, Hash, InstanceId, OperationKind, TokenTypeId,
+};
 
 /// The most key operations that one token type may have.
 pub const MAX_KEY_OPERATIONS: u32 = 32;
@@ -22,6 +27,14 @@ pub struct Operation {
 
 impl Payload for Operation {
     const DOMAIN: &'static str = "smartlayer/operation/1";
+}
+
+impl Operation {
+    /// Whether `service_key` signed, for the chain with this genesis hash, that its node executed exactly this operation.
+    pub fn verify(&self, genesis: &Hash, service_key: &AccountId) -> bool {
+        let executed = Executed { instance: self.instance, kind: self.kind };
+        self.receipt.receipt.operation == Some(executed) && self.receipt.verify(genesis, service_key)
+    }
 }
 
 impl Leaf for Operation {

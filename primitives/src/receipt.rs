@@ -4,7 +4,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_runtime::traits::Verify;
 
-use crate::{payload::Payload, AccountId, Balance, Hash, SessionId, Signature};
+use crate::{payload::Payload, AccountId, Balance, Hash, InstanceId, OperationKind, SessionId, Signature};
 
 /// A node's statement that it answered a paid request.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -21,6 +21,17 @@ pub struct Receipt {
     pub request_hash: Hash,
     /// blake2-256 of the answer's bytes.
     pub result_hash: Hash,
+    /// The key operation that the call executed, if it was one; so that nobody can attach the receipt to another.
+    pub operation: Option<Executed>,
+}
+
+/// Which key operation was executed, and on which instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Executed {
+    /// On which instance.
+    pub instance: InstanceId,
+    /// Which of its type's key operations.
+    pub kind: OperationKind,
 }
 
 /// A receipt with the signature of the node's service key.

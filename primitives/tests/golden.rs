@@ -14,7 +14,7 @@ use smartlayer_primitives::{
     payload::Payload,
     promise::{call_hash, session_id, Promise, SignedPromise, TickCommitment},
     quorum::attestation,
-    receipt::{Receipt, SignedReceipt},
+    receipt::{Executed, Receipt, SignedReceipt},
     report::ReportEntry,
     sla::{Measurement, Objectives, PenaltySchedule, Terms, TestResult},
     AccountId, Hash, InstanceId, Signature, SLT,
@@ -65,14 +65,15 @@ fn vectors() -> Value {
         cumulative: promise.cumulative,
         request_hash: promise.call_hash,
         result_hash: Hash::repeat_byte(6),
+        operation: None,
     };
-    let receipt_signature: Signature = key.sign(&receipt.signing_payload(&genesis)).into();
     let instance = InstanceId { token_type: 3, index: 7 };
-    let operation = Operation {
-        instance,
-        kind: 0,
-        receipt: SignedReceipt { receipt: receipt.clone(), signature: receipt_signature },
-    };
+    let executed = Receipt { operation: Some(Executed { instance, kind: 0 }), ..receipt.clone() };
+    let receipt_signature: Signature = key.sign(&executed.signing_payload(&genesis)).into();
+    let operation =
+        Operation { instance, kind: 0, receipt: SignedReceipt { receipt: executed, signature: receipt_signature } };
+    assert!(operation.verify(&genesis, &signer));
+    assert!(!Operation { kind: 1, ..operation.clone() }.verify(&genesis, &signer));
     let bitmap = OperationBitmap { token_type: 3, kind: 0, bitmap: vec![0x3a, 0x30, 0, 0, 0, 0, 0, 0] };
     let report = ReportEntry {
         period: 40,

@@ -100,7 +100,7 @@ fn development(validators: &[Validator]) -> Value {
             anchors: AnchorNumbers { bond_delay: Some(20), rotation_interval: Some(20), ..Default::default() },
             service_staking: StakingNumbers { unbonding_delay: Some(20), ..Default::default() },
             promise_settlement: SettlementNumbers { challenge_window: Some(10), ..Default::default() },
-            commitment_snapshots: CommitmentNumbers { period_length: Some(10), grace: Some(3) },
+            commitment_snapshots: CommitmentNumbers { period_length: Some(10), grace: Some(6) },
         },
         babe: BabeConfig { epoch_config: BABE_GENESIS_EPOCH_CONFIG },
         balances: BalancesConfig {

@@ -46,6 +46,15 @@ pub type Address = MultiAddress<AccountId, ()>;
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 /// A block.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
+
+/// Blocks as the node sees them: transactions are bytes, which is also how JSON-RPC shows them (as hex). Only the runtime, which
+/// can be upgraded under the node, knows what is in them.
+pub mod opaque {
+    use super::*;
+
+    /// A block with opaque transactions.
+    pub type Block = generic::Block<Header, sp_runtime::OpaqueExtrinsic>;
+}
 /// A transaction as it travels.
 pub type UncheckedExtrinsic = generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
 /// What is signed of a transaction.

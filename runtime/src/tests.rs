@@ -30,3 +30,4 @@ fn merge(target: &mut serde_json::Value, patch: serde_json::Value) {
 mod governance;
 mod metadata;
 mod presets;
+mod reference;

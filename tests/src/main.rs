@@ -40,7 +40,6 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
-    let temporary;
     let dir = match &arguments.dir {
         Some(dir) => {
             std::fs::create_dir_all(dir)?;
@@ -49,9 +48,8 @@ async fn run(arguments: Arguments) -> Result<()> {
             dir.canonicalize()?
         }
         None => {
-            temporary = tempfile::Builder::new().prefix("smartlayer-").tempdir()?;
-            // What happened stays readable after a failure.
-            temporary.keep()
+            // Kept, so that what happened stays readable.
+            tempfile::Builder::new().prefix("smartlayer-").tempdir()?.keep()
         }
     };
     let plan = Plan {

@@ -16,7 +16,7 @@ use smartlayer_primitives::AccountId;
 use sp_core::{sr25519, Pair};
 
 use crate::{
-    chain::ChainNode,
+    chain::{export_spec, ChainNode},
     cli::User,
     evm::Evm,
     process::{binary, free_port, Process, Program, STOP_LIMIT},
@@ -107,8 +107,9 @@ impl LocalNetwork {
         fs::create_dir_all(&logs)?;
         fs::create_dir_all(dir.join("keys"))?;
 
-        let alice = ChainNode::start(&dir, &logs, "alice", None).await?;
-        let bob = ChainNode::start(&dir, &logs, "bob", Some(&alice.multiaddr)).await?;
+        let spec = export_spec(&dir)?;
+        let alice = ChainNode::start(&dir, &logs, &spec, "alice", None).await?;
+        let bob = ChainNode::start(&dir, &logs, &spec, "bob", Some(&alice.multiaddr)).await?;
         let client = ChainClient::connect_patiently(&alice.ws).await?;
         let chain = vec![alice, bob];
         wait_until("the chain finalises blocks", Duration::from_secs(120), || async {

@@ -391,6 +391,7 @@ mod proofs {
             cumulative: index.into(),
             request_hash: Hash::zero(),
             result_hash: Hash::zero(),
+            operation: None,
         };
         let signature = sp_core::sr25519::Signature::default().into();
         Operation {

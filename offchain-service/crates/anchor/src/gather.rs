@@ -129,7 +129,7 @@ pub(crate) async fn check_operation(
     let node = &operation.receipt.receipt.node;
     // Before anything is looked up, so that only registered nodes can cause that.
     let Some(registered) = facts.nodes.get(node) else { return Ok(Err(OperationError::UnknownNode.into())) };
-    if !operation.receipt.verify(&shared.genesis, &registered.service_key) {
+    if !operation.verify(&shared.genesis, &registered.service_key) {
         return Ok(Err(OperationError::BadSignature.into()));
     }
     let known = shared.data.assignment(&operation.instance)?;

@@ -286,7 +286,7 @@ pub fn check_operation(view: &View<'_>, operation: &Operation) -> Result<(), Ope
     if !view.facts.serves(&operation.instance, node) {
         return Err(OperationError::NotServing);
     }
-    if !operation.receipt.verify(&view.genesis, &key) {
+    if !operation.verify(&view.genesis, &key) {
         return Err(OperationError::BadSignature);
     }
     Ok(())

@@ -7,7 +7,7 @@ use smartlayer_primitives::{
     operation::Operation,
     payload::Payload,
     quorum::{AnchorSet, Member},
-    receipt::{Receipt, SignedReceipt},
+    receipt::{Executed, Receipt, SignedReceipt},
     report::ReportEntry,
     sla::{Measurement, Objectives, PenaltySchedule, SignedMeasurement, Terms},
     AccountId, Balance, Hash, InstanceId, Period, Signature,
@@ -62,6 +62,7 @@ pub fn operation(key: &sr25519::Pair, node: &AccountId, index: u32, kind: u8, cu
         cumulative,
         request_hash: Hash::zero(),
         result_hash: Hash::zero(),
+        operation: Some(Executed { instance: InstanceId { token_type: 1, index }, kind }),
     };
     let signature = Signature::Sr25519(key.sign(&receipt.signing_payload(&GENESIS)));
     Operation { instance: InstanceId { token_type: 1, index }, kind, receipt: SignedReceipt { receipt, signature } }

@@ -32,7 +32,7 @@ use smartlayer_primitives::{
     organisation::Organisation,
     payload::{blake2_256, Payload},
     quorum::{AnchorSet, Member, QuorumCertificate},
-    receipt::{Receipt, SignedReceipt},
+    receipt::{Executed, Receipt, SignedReceipt},
     report::ReportEntry,
     sla::{Objectives, PenaltySchedule, Terms, TestResult},
     token::{Redundancy, TokenSpec, TokenType},
@@ -543,6 +543,7 @@ impl Story {
     }
 
     fn redeem(&self, executor: &AccountId, cumulative: Balance) -> Operation {
+        let instance = InstanceId { token_type: TOKEN, index: 7 };
         let receipt = Receipt {
             node: executor.clone(),
             session: Hash::repeat_byte(1),
@@ -550,10 +551,10 @@ impl Story {
             cumulative,
             request_hash: Hash::repeat_byte(2),
             result_hash: Hash::repeat_byte(3),
+            operation: Some(Executed { instance, kind: 0 }),
         };
         let n: &[u8] = executor.as_ref();
         let signature = key(n[0]).sign_payload(&receipt, &GENESIS);
-        let instance = InstanceId { token_type: TOKEN, index: 7 };
         Operation { instance, kind: 0, receipt: SignedReceipt { receipt, signature } }
     }
 

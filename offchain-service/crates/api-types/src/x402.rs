@@ -12,7 +12,7 @@ use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use serde_json::Value;
 use smartlayer_primitives::{
     promise::{Promise, SignedPromise, TickCommitment},
-    receipt::{Receipt, SignedReceipt},
+    receipt::{Executed, Receipt, SignedReceipt},
     AccountId, Balance, Hash, SessionId, Signature,
 };
 
@@ -372,13 +372,27 @@ pub struct ReceiptJson {
     pub request_hash: Hash,
     /// blake2-256 of the answer's body.
     pub result_hash: Hash,
+    /// The key operation that the call executed, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<ExecutedJson>,
     /// By the node's service key.
     pub signature: SignatureJson,
 }
 
+/// Which key operation was executed, as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExecutedJson {
+    /// On which instance.
+    pub instance: crate::Instance,
+    /// Which of its type's key operations.
+    pub kind: u8,
+}
+
 impl From<&SignedReceipt> for ReceiptJson {
     fn from(signed: &SignedReceipt) -> Self {
-        let Receipt { node, session, charged, cumulative, request_hash, result_hash } = signed.receipt.clone();
+        let Receipt { node, session, charged, cumulative, request_hash, result_hash, operation } =
+            signed.receipt.clone();
         Self {
             node,
             session,
@@ -386,6 +400,7 @@ impl From<&SignedReceipt> for ReceiptJson {
             cumulative: Amount(cumulative),
             request_hash,
             result_hash,
+            operation: operation.map(|o| ExecutedJson { instance: o.instance.into(), kind: o.kind }),
             signature: (&signed.signature).into(),
         }
     }
@@ -403,6 +418,7 @@ impl TryFrom<&ReceiptJson> for SignedReceipt {
                 cumulative: json.cumulative.0,
                 request_hash: json.request_hash,
                 result_hash: json.result_hash,
+                operation: json.operation.map(|o| Executed { instance: o.instance.into(), kind: o.kind }),
             },
             signature: Signature::try_from(&json.signature)?,
         })

@@ -113,6 +113,7 @@ fn a_receipt_round_trips_and_still_verifies() {
         cumulative: 10,
         request_hash: Hash::repeat_byte(2),
         result_hash: Hash::repeat_byte(4),
+        operation: None,
     };
     let signature = Signature::Sr25519(pair().sign(&receipt.signing_payload(&genesis())));
     let signed = SignedReceipt { receipt, signature };

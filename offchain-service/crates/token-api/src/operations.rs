@@ -65,7 +65,7 @@ impl Operations {
         }
         let registered = node.chain.node(executor).await.map_err(crate::chain::api_error)?;
         let key = registered.map(|n| n.service_key).ok_or_else(|| refuse("the executor is not registered"))?;
-        if !operation.receipt.verify(&genesis, &key) {
+        if !operation.verify(&genesis, &key) {
             return Err(refuse("the receipt is not signed by the executor's service key"));
         }
         node.data.apply(operation).await?;

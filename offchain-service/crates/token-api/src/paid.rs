@@ -18,7 +18,7 @@ use smartlayer_api_types::{
 use smartlayer_primitives::{
     payload::blake2_256,
     promise::{call_hash, SignedPromise},
-    receipt::{Receipt, SignedReceipt},
+    receipt::{Executed, Receipt, SignedReceipt},
     Balance, Hash,
 };
 
@@ -149,7 +149,7 @@ async fn attempt(
     node.metrics.promise(accepted.as_ref().err().map(|e| e.code));
     accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
 
-    let settle = |outcome: Outcome| {
+    let settle = |outcome: Outcome, executed: Option<Executed>| {
         let status = match &outcome {
             Outcome::Result(_) => 200,
             Outcome::Error(e) => ErrorCode::from_code(e.code).map_or(200, ErrorCode::http_status),
@@ -160,17 +160,17 @@ async fn attempt(
             let error = ApiError::new(ErrorCode::EvaluationFailed, format!("the answer has more than {limit} bytes"));
             body = http::body(request.id.clone(), Outcome::Error(error.to_object()));
         }
-        settle(node, &promise, price, body, status)
+        settle(node, &promise, price, executed, body, status)
     };
     let settled = match work {
         Work::Attributes(work) => match work.run(node).await {
-            Ok(result) => settle(Outcome::Result(result)),
-            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object())),
+            Ok(result) => settle(Outcome::Result(result), None),
+            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object()), None),
             Err(e) => return Err(refuse(e)),
         },
         Work::Call(work) => match work.run(node, &settle).await {
             Ok(settled) => settled,
-            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object())),
+            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object()), None),
             Err(e) => return Err(refuse(e)),
         },
     };
@@ -244,7 +244,14 @@ async fn answered_before(
 }
 
 /// The answer with its receipt.
-fn settle(node: &Node, promise: &SignedPromise, price: Balance, body: Bytes, status: u16) -> Settled {
+fn settle(
+    node: &Node,
+    promise: &SignedPromise,
+    price: Balance,
+    operation: Option<Executed>,
+    body: Bytes,
+    status: u16,
+) -> Settled {
     let receipt = Receipt {
         node: node.account.clone(),
         session: promise.promise.session,
@@ -252,6 +259,7 @@ fn settle(node: &Node, promise: &SignedPromise, price: Balance, body: Bytes, sta
         cumulative: promise.promise.cumulative,
         request_hash: promise.promise.call_hash,
         result_hash: blake2_256(&body),
+        operation,
     };
     let signature = node.service_key.sign_payload(&receipt, &node.chain.genesis());
     Settled { body: body.into(), status, receipt: SignedReceipt { receipt, signature } }

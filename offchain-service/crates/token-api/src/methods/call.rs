@@ -5,7 +5,7 @@ use smartlayer_api_types::{
     rpc::{CallResult, Outcome, TokenCall},
     ApiError, ErrorCode,
 };
-use smartlayer_primitives::{operation::Operation, InstanceId, OperationKind};
+use smartlayer_primitives::{operation::Operation, receipt::Executed, InstanceId, OperationKind};
 use smartlayer_token_script::Context;
 
 use crate::{
@@ -44,7 +44,7 @@ impl CallWork {
     pub async fn run(
         self,
         node: &Node,
-        settle: &(dyn Fn(Outcome) -> Settled + Send + Sync),
+        settle: &(dyn Fn(Outcome, Option<Executed>) -> Settled + Send + Sync),
     ) -> Result<Settled, ApiError> {
         let Self { held, params, kind } = self;
         let instance: InstanceId = params.instance.into();
@@ -67,7 +67,8 @@ impl CallWork {
             transaction: transaction.map(|t| serde_json::to_value(t).unwrap_or(Value::Null)),
             blocks,
         };
-        let settled = settle(Outcome::Result(super::answer(result)?));
+        let executed = kind.map(|kind| Executed { instance, kind });
+        let settled = settle(Outcome::Result(super::answer(result)?), executed);
         if let Some(kind) = kind {
             let operation = Operation { instance, kind, receipt: settled.receipt.clone() };
             node.operations.executed(node, operation, &settled).await?;
