@@ -2,7 +2,11 @@
 //!
 //! Needs anvil at the path in `ANVIL`, as `scripts/test` sets it; without it this says that it was skipped.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{ensure, Context, Result};
 use serde_json::{json, Value};
@@ -20,6 +24,7 @@ use smartlayer_primitives::{
 use smartlayer_sdk::{http_client, node_service, Payer, ServiceClient};
 use smartlayer_tests::{
     network::{LocalNetwork, Plan},
+    rpc,
     story::{self, Outcome, Teller},
     wait_until,
 };
@@ -52,6 +57,7 @@ async fn tell(plan: &Plan, teller: &Teller) -> Result<()> {
     a_stand_in_writes(&mut network).await?;
     teller.say("a stand-in wrote while the anchor on duty was dead");
     everything_is_described(&network)?;
+    the_reference_lists_the_nodes_methods(&network, &plan.repository).await?;
     let longest = network.stop().await?;
     teller.say(format!("every process stopped within {longest:?}"));
     Ok(())
@@ -212,6 +218,19 @@ async fn a_stand_in_writes(network: &mut LocalNetwork) -> Result<()> {
     ensure!(written.commitment.writer != on_duty, "the dead anchor wrote");
     ensure!(view.strikes(&on_duty).await? > strikes, "the missed duty is no strike");
     network.node_mut(&on_duty)?.process.restart()
+}
+
+/// docs/reference/node.md lists what a node really answers.
+async fn the_reference_lists_the_nodes_methods(network: &LocalNetwork, repository: &Path) -> Result<()> {
+    let answer = rpc::call(&network.chain[0].http, "rpc_methods", json!([])).await?;
+    let methods: BTreeSet<String> = serde_json::from_value(answer["methods"].clone())?;
+    let text = std::fs::read_to_string(repository.join("docs/reference/node.md"))?;
+    let listed: BTreeSet<String> =
+        text.lines().filter_map(|line| Some(line.strip_prefix("- `")?.strip_suffix('`')?.to_owned())).collect();
+    let missing: Vec<_> = methods.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&methods).collect();
+    ensure!(missing.is_empty() && gone.is_empty(), "docs/reference/node.md lacks {missing:?} and lists {gone:?}");
+    Ok(())
 }
 
 /// Other programs can attach by `network.json`.
