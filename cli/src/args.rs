@@ -13,6 +13,8 @@ use sp_runtime::Permill;
     name = "smartlayer",
     version,
     arg_required_else_help = true,
+    // Examples are for copying: never wrapped.
+    term_width = 0,
     after_help = "\
 Examples:
   Make a key, and see its account:
