@@ -1,6 +1,7 @@
 //! How pallets meet: each asks for what it needs and knows none of the others.
 
 use sp_runtime::{DispatchError, DispatchResult, Permill};
+use sp_weights::Weight;
 
 use crate::{
     commitment::Commitment,
@@ -55,10 +56,16 @@ pub trait Snapshots {
 pub trait OnCommitment {
     /// `signers` are the anchors whose signatures made the quorum.
     fn on_commitment(commitment: &Commitment, signers: &[AccountId]);
+    /// What [`OnCommitment::on_commitment`] costs at most; whoever accepts commitments adds it to what that costs.
+    fn weight() -> Weight;
 }
 
 impl OnCommitment for () {
     fn on_commitment(_: &Commitment, _: &[AccountId]) {}
+
+    fn weight() -> Weight {
+        Weight::zero()
+    }
 }
 
 /// Takes in what issuers pay for the availability of their tokens. Implemented by `service-staking`'s reward pool.

@@ -269,14 +269,15 @@ pub mod pallet {
         ///
         /// [`Event::DutyMissed`] for each anchor that let its turn pass, then [`Event::Committed`].
         #[pallet::call_index(0)]
-        #[pallet::weight(T::WeightInfo::submit(MAX_ANCHORS))]
+        #[pallet::weight(T::WeightInfo::submit(MAX_ANCHORS).saturating_add(T::OnCommitment::weight()))]
         pub fn submit(
             origin: OriginFor<T>,
             commitment: Box<Commitment>,
             certificate: QuorumCertificate,
         ) -> DispatchResultWithPostInfo {
             let anchors = Self::do_submit(ensure_signed(origin)?, *commitment, certificate)?;
-            Ok((Some(T::WeightInfo::submit(anchors)), Pays::No).into())
+            let weight = T::WeightInfo::submit(anchors).saturating_add(T::OnCommitment::weight());
+            Ok((Some(weight), Pays::No).into())
         }
     }
 

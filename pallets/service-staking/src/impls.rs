@@ -7,6 +7,7 @@ use frame_support::{
         tokens::{Fortitude, Precision, Preservation},
         Defensive, Get,
     },
+    weights::Weight,
     BoundedVec,
 };
 use smartlayer_primitives::{
@@ -24,7 +25,7 @@ use sp_runtime::{
     DispatchError, DispatchResult, Permill,
 };
 
-use crate::{pallet::*, SweepState, PRUNED_PER_COMMITMENT, SWEPT_PER_CLAIM, SWEPT_PER_COMMITMENT};
+use crate::{pallet::*, SweepState, WeightInfo, PRUNED_PER_COMMITMENT, SWEPT_PER_CLAIM, SWEPT_PER_COMMITMENT};
 
 /// Registration and stake.
 impl<T: Config> Pallet<T> {
@@ -300,6 +301,10 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> OnCommitment for Pallet<T> {
+    fn weight() -> Weight {
+        T::WeightInfo::on_commitment()
+    }
+
     fn on_commitment(commitment: &Commitment, signers: &[AccountId]) {
         let gone = OldestReward::<T>::get().is_some_and(|oldest| commitment.period < oldest);
         if gone || Rewards::<T>::contains_key(commitment.period) {
