@@ -9,7 +9,6 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::json;
-use smartlayer_chain_client::Keypair;
 use smartlayer_primitives::{InstanceId, SLT};
 use smartlayer_sdk::{http_client, node_service, Payer, ServiceClient};
 use smartlayer_tests::{
@@ -70,33 +69,22 @@ async fn run(arguments: Arguments) -> Result<bool> {
     let service = node_service(&network.client, &http, &node).await?;
 
     // Each client has a session of its own, so that promises need not wait for each other.
-    let dapp = network.key("Dapp")?;
-    let mut payers = Vec::new();
-    for _ in 0..arguments.clients {
-        let payer = Payer::new(network.client.clone(), Keypair::clone(&dapp));
-        let session = payer.open(&node, 20 * SLT).await?;
-        payers.push((payer, session));
-    }
+    let payer = Payer::new(network.client.clone(), network.key("Dapp")?);
+    let sessions = payer.open_all((0..arguments.clients).map(|_| (node.clone(), 20 * SLT))).await?;
     // The issuer's values only, so that no EVM node is measured.
     let params =
         json!({ "instance": { "tokenType": instance.token_type, "index": instance.index }, "names": ["class"] });
     let length = Duration::from_secs(arguments.seconds);
 
     let unpaid = rate(length, (0..arguments.clients).map(|_| free_calls(&service, token_type))).await?;
-    let paid = rate(
-        length,
-        payers.iter().map(|(payer, session)| {
-            let (service, params) = (service.clone(), params.clone());
-            move || {
-                let (service, params) = (service.clone(), params.clone());
-                async move {
-                    payer.call::<serde_json::Value>(&service, *session, "token_attributes", params, SLT).await?;
-                    Ok(())
-                }
-            }
-        }),
-    )
-    .await?;
+    let paying = sessions.iter().map(|(session, _)| {
+        let (payer, service, params) = (&payer, &service, &params);
+        move || async move {
+            payer.call::<serde_json::Value>(service, *session, "token_attributes", params, SLT).await?;
+            Ok(())
+        }
+    });
+    let paid = rate(length, paying).await?;
     network.stop().await?;
 
     // Paying adds a signature by the client, one check and one receipt by the node, and a flush to disk shared by the calls of a moment.

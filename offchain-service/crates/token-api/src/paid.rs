@@ -150,29 +150,26 @@ async fn attempt(
     accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
 
     let settle = |outcome: Outcome, executed: Option<Executed>| {
-        let status = match &outcome {
-            Outcome::Result(_) => 200,
-            Outcome::Error(e) => ErrorCode::from_code(e.code).map_or(200, ErrorCode::http_status),
+        let (status, limit) = match &outcome {
+            Outcome::Result(_) => (200, node.config.rpc.max_response_bytes as usize),
+            // Errors are short; what is long in them is the id that was sent.
+            Outcome::Error(e) => (ErrorCode::from_code(e.code).map_or(200, ErrorCode::http_status), usize::MAX),
         };
-        let mut body = http::body(request.id.clone(), outcome);
-        let limit = node.config.rpc.max_response_bytes as usize;
+        let body = http::body(request.id.clone(), outcome);
         if body.len() > limit {
-            let error = ApiError::new(ErrorCode::EvaluationFailed, format!("the answer has more than {limit} bytes"));
-            body = http::body(request.id.clone(), Outcome::Error(error.to_object()));
+            let reason = format!("the answer has more than {limit} bytes");
+            return Err(ApiError::new(ErrorCode::EvaluationFailed, reason));
         }
-        settle(node, &promise, price, executed, body, status)
+        Ok(settle(node, &promise, price, executed, body, status))
     };
-    let settled = match work {
-        Work::Attributes(work) => match work.run(node).await {
-            Ok(result) => settle(Outcome::Result(result), None),
-            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object()), None),
-            Err(e) => return Err(refuse(e)),
-        },
-        Work::Call(work) => match work.run(node, &settle).await {
-            Ok(settled) => settled,
-            Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object()), None),
-            Err(e) => return Err(refuse(e)),
-        },
+    let done = match work {
+        Work::Attributes(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
+        Work::Call(work) => work.run(node, &settle).await,
+    };
+    let settled = match done {
+        Ok(settled) => settled,
+        Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object()), None).map_err(&refuse)?,
+        Err(e) => return Err(refuse(e)),
     };
     *turn = Some(settled.clone());
     Ok(settled.into_answer(&genesis, &entry))

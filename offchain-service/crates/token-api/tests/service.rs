@@ -147,6 +147,20 @@ async fn an_operation_happens_once_however_often_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn an_operation_whose_answer_is_too_large_does_not_happen() {
+    let limit = |config: &mut smartlayer_token_api::Config| config.rpc.max_response_bytes = 120;
+    let world = World::start_with(FakeChain::new(), tempfile::tempdir().unwrap(), limit).await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let failed = world.paid(&redeem(1), session, CALL_PRICE).await;
+    assert_eq!(failed.code(), ErrorCode::EvaluationFailed);
+    assert_eq!(failed.receipt(&redeem(1)).receipt.operation, None);
+    let params = json!({ "instance": { "tokenType": 0, "index": 7 }, "names": ["redeemed"] });
+    let read = world.paid(&body("token_attributes", params), session, CALL_PRICE + PRICE).await;
+    assert_eq!(read.result()["attributes"]["redeemed"], false);
+}
+
+#[tokio::test]
 async fn what_fails_is_owed_and_not_charged_again() {
     let world = World::start().await;
     world.serve_instance().await;

@@ -44,7 +44,7 @@ impl CallWork {
     pub async fn run(
         self,
         node: &Node,
-        settle: &(dyn Fn(Outcome, Option<Executed>) -> Settled + Send + Sync),
+        settle: &(dyn Fn(Outcome, Option<Executed>) -> Result<Settled, ApiError> + Send + Sync),
     ) -> Result<Settled, ApiError> {
         let Self { held, params, kind } = self;
         let instance: InstanceId = params.instance.into();
@@ -68,7 +68,8 @@ impl CallWork {
             blocks,
         };
         let executed = kind.map(|kind| Executed { instance, kind });
-        let settled = settle(Outcome::Result(super::answer(result)?), executed);
+        // An answer that is too large fails here, before anything is recorded.
+        let settled = settle(Outcome::Result(super::answer(result)?), executed)?;
         if let Some(kind) = kind {
             let operation = Operation { instance, kind, receipt: settled.receipt.clone() };
             node.operations.executed(node, operation, &settled).await?;
