@@ -1,13 +1,14 @@
 //! `smartlayer-local`: a whole Smart Layer on this machine, shown at work. `scripts/start` builds and runs it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{future::Future, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
 use clap::Parser;
 use smartlayer_tests::{
     network::{LocalNetwork, Plan},
     story::{self, Teller},
 };
+use tokio::signal::unix::{signal, SignalKind};
 
 /// Starts a chain of two validators, four anchors, six service nodes and an EVM node on this machine; registers a token, serves
 /// it, pays for calls, kills a node, settles, proves. Then the network stays up until Ctrl-C.
@@ -61,24 +62,39 @@ async fn run(arguments: Arguments) -> Result<()> {
     };
     let teller = Teller::default();
     teller.say(format!("all data is in {}", dir.display()));
-    let stopped = tokio::signal::ctrl_c();
+    let stopped = interruption()?;
     tokio::pin!(stopped);
 
     let mut network = tokio::select! {
         network = LocalNetwork::start(&plan, &teller) => network.with_context(|| logs(&dir))?,
-        _ = &mut stopped => return Ok(()),
+        _ = &mut stopped => bail!("interrupted while starting"),
     };
     let outcome = tokio::select! {
         outcome = story::tell(&mut network, &teller) => outcome.with_context(|| logs(&dir))?,
-        _ = &mut stopped => return finish(&mut network, &teller).await,
+        _ = &mut stopped => {
+            finish(&mut network, &teller).await?;
+            bail!("interrupted before the story ended");
+        }
     };
     network.write_description()?;
     println!("\n{}\n\n{}\n", outcome.summary(&network), network.endpoints());
     if !arguments.once {
         teller.say("the network stays up; Ctrl-C stops it");
-        stopped.await?;
+        stopped.await;
     }
     finish(&mut network, &teller).await
+}
+
+/// Ctrl-C or SIGTERM.
+fn interruption() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 async fn finish(network: &mut LocalNetwork, teller: &Teller) -> Result<()> {
