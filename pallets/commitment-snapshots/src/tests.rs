@@ -14,7 +14,7 @@ use smartlayer_primitives::{
     quorum::QuorumCertificate,
     receipt::{Receipt, SignedReceipt},
     report::ReportEntry,
-    traits::Snapshots,
+    traits::{OnCommitment, Snapshots},
     AccountId, Hash, InstanceId, Period,
 };
 use sp_core::Pair;
@@ -157,6 +157,9 @@ mod submit {
             let key = AccountId::new(anchor_pair(&writer).public().0);
             let info = CommitmentSnapshots::submit(origin(&key), Box::new(commitment.clone()), certificate).unwrap();
             assert_eq!(info.pays_fee, Pays::No);
+            // What the commitment sets off elsewhere is part of what it weighs.
+            let own = <() as crate::WeightInfo>::submit(4);
+            assert_eq!(info.actual_weight, Some(own + <Recorder as OnCommitment>::weight()));
             assert_eq!(Told::get(), [(0, vec![account(1), account(3), account(4)])]);
             let stored = Commitments::<Test>::get(0).unwrap();
             assert_eq!((stored.hash, stored.block), (commitment.payload_hash(&genesis()), 10));
