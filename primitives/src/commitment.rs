@@ -3,7 +3,14 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-use crate::{merkle::MerkleRoot, payload::Payload, AccountId, Balance, BlockNumber, Hash, Period};
+use sp_runtime::traits::Verify;
+
+use crate::{
+    merkle::MerkleRoot,
+    payload::Payload,
+    quorum::{attestation, AnchorKey, AnchorSignature},
+    AccountId, Balance, BlockNumber, Hash, Period,
+};
 
 /// What happened in a period, as roots and totals. Its size does not depend on how much happened.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -41,6 +48,38 @@ pub struct Totals {
 
 impl Payload for Commitment {
     const DOMAIN: &'static str = "smartlayer/commitment/1";
+}
+
+/// Two commitments by one writer for one period, both signed by the same anchor: proof that it signed against itself.
+///
+/// Only commitments of the same writer contradict each other: a stand-in's commitment names another writer and may well be built on other
+/// measurements, so honest anchors sign it after the one of a writer that fell silent.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Equivocation {
+    /// The key that signed both.
+    pub key: AnchorKey,
+    /// One.
+    pub first: Commitment,
+    /// The signature over the attestation of it.
+    pub first_signature: AnchorSignature,
+    /// The other.
+    pub second: Commitment,
+    /// The signature over the attestation of it.
+    pub second_signature: AnchorSignature,
+}
+
+impl Equivocation {
+    /// Whether the two contradict each other and the key signed both, on the chain with this genesis hash.
+    pub fn verify(&self, genesis: &Hash) -> bool {
+        let signed = |commitment: &Commitment, signature: &AnchorSignature| {
+            signature.verify(&attestation(genesis, commitment.payload_hash(genesis))[..], &self.key)
+        };
+        self.first.period == self.second.period
+            && self.first.writer == self.second.writer
+            && self.first != self.second
+            && signed(&self.first, &self.first_signature)
+            && signed(&self.second, &self.second_signature)
+    }
 }
 
 /// A commitment as the chain keeps it.

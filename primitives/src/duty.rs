@@ -23,6 +23,24 @@ pub fn may_write_from(rank: u32, period_end: BlockNumber, grace: BlockNumber) ->
     period_end.saturating_add(rank.saturating_mul(grace))
 }
 
+/// The anchor that answers the proposal of `node` when `elapsed` blocks have passed since: each has `interval` blocks, in an order that
+/// the seed decides for this node, and after the last the first again. Nothing without anchors.
+pub fn answering(
+    seed: &Hash,
+    node: &AccountId,
+    anchors: impl IntoIterator<Item = AccountId>,
+    elapsed: BlockNumber,
+    interval: BlockNumber,
+) -> Option<AccountId> {
+    let mut keyed: Vec<(Hash, AccountId)> = anchors
+        .into_iter()
+        .map(|a| (blake2_256(&("smartlayer/answer/1".as_bytes(), seed, node, &a).encode()), a))
+        .collect();
+    keyed.sort();
+    let turn = (elapsed.checked_div(interval.max(1))? as usize).checked_rem(keyed.len())?;
+    keyed.into_iter().nth(turn).map(|(_, account)| account)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,14 +9,18 @@ use crate::Balance;
 pub struct Settlement {
     /// Destroyed; rounded up to a whole planck.
     pub burned: Balance,
+    /// What the issuer of the token receives; rounded down.
+    pub issuer: Balance,
     /// What the node receives: all the rest.
     pub paid: Balance,
 }
 
-/// Divides `amount` at the burn rate that the session pinned when it opened.
-pub fn settle(amount: Balance, burn_rate: Permill) -> Settlement {
+/// Divides `amount` at the rates that the session pinned when it opened: first the burn, then the issuer's share of what the burn left.
+pub fn settle(amount: Balance, burn_rate: Permill, issuer_share: Permill) -> Settlement {
     let burned = mul_ceil(burn_rate, amount);
-    Settlement { burned, paid: amount.saturating_sub(burned) }
+    let rest = amount.saturating_sub(burned);
+    let issuer = issuer_share.mul_floor(rest);
+    Settlement { burned, issuer, paid: rest.saturating_sub(issuer) }
 }
 
 /// `rate` of `amount`, rounded up.
@@ -43,10 +47,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_add_up_and_burn_is_never_short(amount: u128, parts in 0u32..=1_000_000) {
-            let rate = Permill::from_parts(parts);
-            let s = settle(amount, rate);
-            prop_assert_eq!(s.burned.checked_add(s.paid), Some(amount));
+        fn parts_add_up_and_burn_is_never_short(amount: u128, parts in 0u32..=1_000_000, share in 0u32..=1_000_000) {
+            let (rate, share) = (Permill::from_parts(parts), Permill::from_parts(share));
+            let s = settle(amount, rate, share);
+            prop_assert_eq!(s.burned.checked_add(s.issuer).and_then(|p| p.checked_add(s.paid)), Some(amount));
+            prop_assert!(s.issuer <= share.mul_floor(amount));
             prop_assert!(s.burned >= rate.mul_floor(amount));
             prop_assert!(parts == 0 || amount == 0 || s.burned > 0);
         }
@@ -54,8 +59,9 @@ mod tests {
         #[test]
         fn claiming_in_steps_never_burns_less(first in 0u128..1 << 100, second in 0u128..1 << 100, parts in 0u32..=1_000_000) {
             let rate = Permill::from_parts(parts);
-            let whole = settle(first + second, rate);
-            let steps = settle(first, rate).burned + settle(second, rate).burned;
+            let none = Permill::zero();
+            let whole = settle(first + second, rate, none);
+            let steps = settle(first, rate, none).burned + settle(second, rate, none).burned;
             prop_assert!(steps >= whole.burned && steps <= whole.burned + 1);
         }
 

@@ -19,6 +19,7 @@ pub mod ids;
 pub mod instance;
 pub mod merkle;
 pub mod node;
+pub mod notary;
 pub mod operation;
 pub mod organisation;
 pub mod payload;

@@ -25,6 +25,8 @@ pub struct ServiceNode {
     pub bond: Balance,
     /// What is on its way out, oldest first.
     pub unbonding: BoundedVec<UnbondingChunk, ConstU32<16>>,
+    /// The node takes no new work: its own wish.
+    pub chilled: bool,
 }
 
 /// A part of the bond on its way out. It can still be slashed.
@@ -56,4 +58,8 @@ pub struct PeriodReward {
     pub total_weight: u128,
     /// For each anchor that signed the commitment, in planck.
     pub each_anchor: Balance,
+    /// Who wrote the commitment, and has not claimed yet what that earns.
+    pub writer: Option<AccountId>,
+    /// For the writer, beside its part as a signer, in planck.
+    pub writer_bonus: Balance,
 }

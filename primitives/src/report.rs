@@ -21,6 +21,9 @@ pub struct ReportEntry {
     pub served_value: Balance,
     /// How far it reached its objectives.
     pub score: Permill,
+    /// How many periods in a row, this one included, the node was below an objective with confidence (not by a single unlucky
+    /// sample) and outside declared maintenance. Zero if it was not.
+    pub breaches: u16,
     /// What its reward is proportional to.
     pub reward_weight: u128,
 }

@@ -3,7 +3,7 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use sp_core::ConstU32;
-use sp_runtime::BoundedVec;
+use sp_runtime::{BoundedVec, Permill};
 
 use crate::{operation::MAX_KEY_OPERATIONS, sla::Objectives, AccountId, Hash, Period};
 
@@ -46,6 +46,8 @@ pub struct TokenSpec {
     pub redundancy: Redundancy,
     /// The actions that are recorded and can be proved; their positions are the operation kinds.
     pub key_operations: BoundedVec<OperationName, ConstU32<MAX_KEY_OPERATIONS>>,
+    /// What the issuer receives of the payments for calls of this type, after the burn. A session has to be opened for the type then.
+    pub revenue_share: Permill,
 }
 
 /// A registered token type.

@@ -5,9 +5,10 @@ use sp_weights::Weight;
 
 use crate::{
     commitment::Commitment,
-    quorum::{AnchorSet, QuorumCertificate, QuorumError},
+    quorum::{AnchorKey, AnchorSet, QuorumCertificate, QuorumError},
+    report::ReportEntry,
     sla::Terms,
-    AccountId, Balance, BlockNumber, Hash, Period,
+    AccountId, Balance, BlockNumber, Hash, Period, TokenTypeId,
 };
 
 /// The active anchors. Implemented by `anchors`.
@@ -23,16 +24,33 @@ pub trait Anchors {
     fn activate_for_benchmark(_members: alloc::vec::Vec<crate::quorum::Member>) {}
 }
 
+/// What stands behind an anchor's word. Implemented by `anchors`.
+pub trait AnchorBonds {
+    /// The organisation whose signing key this is, or was until less than the bond's delay ago.
+    fn owner_of_key(key: &AnchorKey) -> Option<AccountId>;
+    /// Moves up to `amount` of the organisation's bond, departing bond included, to `to`; returns what was moved.
+    fn seize(anchor: &AccountId, amount: Balance, to: &AccountId) -> Balance;
+    /// Takes `fraction` of the organisation's bond, departing bond included, rounded up; a part goes to `reporter` as a bounty, the rest
+    /// where slashes go. Returns what was taken.
+    fn slash(anchor: &AccountId, fraction: Permill, reporter: &AccountId) -> Result<Balance, DispatchError>;
+    /// Takes the anchor out of the active set until the next election, unless too few would be left. Returns whether it did.
+    fn suspend(anchor: &AccountId) -> bool;
+}
+
+/// Whether an account is known by name to somebody whom the DAO trusts with that. Implemented by the runtime over `pallet-identity`.
+pub trait JudgedIdentity {
+    /// Whether the account has an identity that a registrar judged reasonable or known good.
+    fn is_judged(account: &AccountId) -> bool;
+}
+
 /// The registered service nodes. Implemented by `service-staking`.
 pub trait ServiceNodes {
     /// The node that `origin` may act for: itself, or the one whose service key it is.
     fn acting_for(origin: &AccountId) -> Option<AccountId>;
-    /// Whether the node is registered and holds at least the minimum stake.
+    /// Whether the node is registered and holds at least the minimum stake, chilled or not.
     fn is_bonded(node: &AccountId) -> bool;
-    /// What could be slashed of the node: its bond and its unbonding chunks, in planck.
-    fn slashable(node: &AccountId) -> Balance;
-    /// Takes `fraction` of what the node had at stake, unbonding chunks included, never more than is left; returns what was taken.
-    fn slash(node: &AccountId, fraction: Permill) -> Result<Balance, DispatchError>;
+    /// Whether the node takes new work: bonded and not chilled.
+    fn is_available(node: &AccountId) -> bool;
     /// Makes the node known to the benchmarks of other pallets.
     #[cfg(feature = "runtime-benchmarks")]
     fn register_for_benchmark(node: &AccountId);
@@ -40,8 +58,35 @@ pub trait ServiceNodes {
 
 /// Service level agreements. Implemented by `sla-registry`.
 pub trait Agreements {
-    /// The node's terms while its agreement is active.
+    /// The terms under which the node is given work.
     fn active_terms(node: &AccountId) -> Option<Terms>;
+    /// What a committed line of a report costs its node by the penalty schedule that held for the line's period: the share of the stake, or
+    /// nothing if the line is no persistent breach, or one in declared maintenance, or no terms held.
+    fn penalty(entry: &ReportEntry) -> Option<Permill>;
+    /// A persistent breach of the node in this period was reported.
+    fn on_breach(node: &AccountId, period: Period);
+    /// What [`Agreements::penalty`] and [`Agreements::on_breach`] cost together at most.
+    fn weight() -> Weight;
+}
+
+/// The registered token types. Implemented by `smart-tokens`.
+pub trait TokenTypes {
+    /// The issuer of a token type and its share in the payments for calls, or nothing if there is no such type.
+    fn revenue(token_type: TokenTypeId) -> Option<(AccountId, Permill)>;
+    /// Registers a token type with this share for the benchmarks of other pallets, and returns its number.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn register_for_benchmark(issuer: &AccountId, share: Permill) -> TokenTypeId;
+}
+
+impl TokenTypes for () {
+    fn revenue(_: TokenTypeId) -> Option<(AccountId, Permill)> {
+        None
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn register_for_benchmark(_: &AccountId, _: Permill) -> TokenTypeId {
+        0
+    }
 }
 
 /// Stored commitments. Implemented by `commitment-snapshots`.
@@ -50,6 +95,10 @@ pub trait Snapshots {
     fn current_period() -> Period;
     /// The commitment of a period, as long as it is kept.
     fn commitment(period: Period) -> Option<Commitment>;
+    /// The block at which the commitment of a period was accepted, as long as it is kept.
+    fn committed_at(period: Period) -> Option<BlockNumber>;
+    /// The randomness of a period that began, as long as it is kept.
+    fn seed(period: Period) -> Option<Hash>;
 }
 
 /// What happens when a commitment was accepted. Implemented by `service-staking`, which mints the period's rewards.

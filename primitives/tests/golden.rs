@@ -10,10 +10,11 @@ use smartlayer_primitives::{
     duty,
     merkle::{Leaf, MerkleRoot},
     node::KeyOwnership,
+    notary::{channel_id, Allocation, SignedAllocation},
     operation::{Operation, OperationBitmap},
     payload::Payload,
-    promise::{call_hash, session_id, Promise, SignedPromise, TickCommitment},
-    quorum::attestation,
+    promise::{call_hash, session_id, tick_hash, Claim, Promise, SignedPromise, TickCommitment, Ticks},
+    quorum::{attestation, AnchorSignature},
     receipt::{Executed, Receipt, SignedReceipt},
     report::ReportEntry,
     sla::{Measurement, Objectives, PenaltySchedule, Terms, TestResult},
@@ -82,6 +83,7 @@ fn vectors() -> Value {
         p95_latency_ms: 120,
         served_value: SLT,
         score: Permill::from_percent(98),
+        breaches: 2,
         reward_weight: 9_800_000,
     };
     let assignment = Assignment {
@@ -127,6 +129,16 @@ fn vectors() -> Value {
     let test = TestResult { node: node.clone(), terms, period: 40, passed: true };
     let reports: Vec<ReportEntry> = (0..5).map(|i| ReportEntry { period: i, ..report.clone() }).collect();
 
+    let allocation = Allocation { session, round: 1, node: node.clone(), cap: 2 * SLT };
+    let claim = Claim {
+        promise: signed.clone(),
+        ticks: Some(Ticks { count: 12, preimage: genesis }),
+        allocation: Some(SignedAllocation {
+            allocation: allocation.clone(),
+            signature: AnchorSignature::from_raw([0x33; 64]),
+        }),
+    };
+
     json!({
         "genesis": hex(genesis),
         "accounts": { "payer": hex(&payer), "node": hex(&node), "anchor": hex(&anchor), "ed25519Signer": hex(&signer) },
@@ -135,6 +147,7 @@ fn vectors() -> Value {
         "payloads": [
             payload("promise", &genesis, &promise),
             payload("promise with ticks", &genesis, &ticking),
+            payload("allocation", &genesis, &allocation),
             payload("receipt", &genesis, &receipt),
             payload("operation", &genesis, &operation),
             payload("assignment", &genesis, &assignment),
@@ -144,6 +157,12 @@ fn vectors() -> Value {
             payload("key ownership", &genesis, &KeyOwnership { account: node.clone() }),
         ],
         "signedPromise": hex(signed.encode()),
+        "channelId": { "session": hex(session), "round": 1, "node": hex(&node), "id": hex(channel_id(&session, 1, &node)) },
+        "tick": { "preimage": hex(genesis), "hash": hex(tick_hash(&genesis)) },
+        "claim": {
+            "promise": hex(Claim::from(signed).encode()),
+            "promise, ticks and allocation": hex(claim.encode()),
+        },
         "attestation": { "hash": hex(commitment.payload_hash(&genesis)), "signed": hex(attestation(&genesis, commitment.payload_hash(&genesis))) },
         "leaves": [
             leaf("operation", &operation),
