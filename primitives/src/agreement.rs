@@ -5,7 +5,7 @@ use scale_info::TypeInfo;
 use sp_core::ConstU32;
 use sp_runtime::BoundedVec;
 
-use crate::{sla::Terms, AccountId, BlockNumber, Period};
+use crate::{sla::Terms, AccountId, BlockNumber, Hash, Period};
 
 /// A service node's agreement: what is in force, what is being negotiated, and what was in force before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
@@ -59,6 +59,8 @@ pub struct Negotiation {
     pub since: BlockNumber,
     /// The first block at which the negotiation has lapsed.
     pub until: BlockNumber,
+    /// What decides the order in which the anchors are asked for an answer: the randomness of the period of the proposal.
+    pub seed: Hash,
 }
 
 /// How far a negotiation is.

@@ -2,14 +2,16 @@
 
 use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
+use frame_support::traits::{EnsureOrigin, Get};
 use frame_system::RawOrigin;
 use smartlayer_primitives::{
-    agreement::{Agreement, Stage},
+    agreement::{Agreement, FormerTerms, InForce, Maintenance, Negotiation, Standing, Step},
     payload::Payload,
     quorum::{attestation, AnchorKey, Member, QuorumCertificate, MAX_ANCHORS},
+    report::ReportEntry,
     sla::{Objectives, PenaltySchedule, Template, Terms, TestResult},
-    traits::{Anchors, ServiceNodes, Snapshots},
-    AccountId, TemplateId,
+    traits::{Agreements as _, Anchors, ServiceNodes, Snapshots},
+    AccountId, Hash, TemplateId,
 };
 use sp_core::crypto::KeyTypeId;
 use sp_runtime::Permill;
@@ -32,11 +34,40 @@ fn node<T: Config>() -> AccountId {
     node
 }
 
-/// A node with an agreement at this stage.
-fn agreed<T: Config>(stage: Stage) -> AccountId {
+/// An agreement with everything in it that there can be, and a negotiation at this step.
+///
+/// The terms in force begin with the next period, so that former terms can stay where they are; whether those can be reported
+/// is looked up all the same.
+fn agreement<T: Config>(step: Step) -> Agreement {
+    let (terms, now) = (terms::<T>(), T::Snapshots::current_period());
+    let block = frame_system::Pallet::<T>::block_number();
+    let in_force = InForce { terms, since: now.saturating_add(1), standing: Standing::Breached { period: now } };
+    let negotiation = Negotiation { terms, step, since: block, until: block.saturating_add(1), seed: Hash::zero() };
+    // So far from each other that they are never counted together.
+    let apart = T::MaintenanceSpan::get().max(1).saturating_mul(3);
+    let maintenance =
+        (0..4).map(|n: u32| Maintenance { from: apart.saturating_mul(n), periods: 1 }).collect::<Vec<_>>();
+    Agreement {
+        in_force: Some(in_force),
+        negotiation: Some(negotiation),
+        former: Some(FormerTerms { terms, since: 0, until: now.saturating_add(1) }),
+        maintenance: maintenance.try_into().unwrap_or_default(),
+    }
+}
+
+/// A node with an agreement with a negotiation at this step.
+fn agreed<T: Config>(step: Step) -> AccountId {
     let node = node::<T>();
-    Agreements::<T>::insert(&node, Agreement { terms: terms::<T>(), stage });
+    Agreements::<T>::insert(&node, agreement::<T>(step));
     node
+}
+
+fn step_of<T: Config>(node: &AccountId) -> Option<Step> {
+    Agreements::<T>::get(node)?.negotiation.map(|negotiation| negotiation.step)
+}
+
+fn countered() -> Step {
+    Step::Countered { by: account("anchor", 0, 0) }
 }
 
 /// Makes `count` anchors active; returns them with their keys, ordered by account.
@@ -49,8 +80,10 @@ fn anchors<T: Config>(count: u32) -> Vec<Member> {
     members
 }
 
-fn anchor<T: Config>() -> Result<AccountId, BenchmarkError> {
-    Ok(anchors::<T>(MAX_ANCHORS).pop().ok_or(BenchmarkError::Stop("no anchors"))?.account)
+/// As many anchors as there can be; the one whose turn it is to answer the node.
+fn answering<T: Config>(node: &AccountId) -> Result<AccountId, BenchmarkError> {
+    anchors::<T>(MAX_ANCHORS);
+    Pallet::<T>::answering(node.clone()).ok_or(BenchmarkError::Stop("nobody answers"))
 }
 
 fn certificate<T: Config>(members: &[Member], message: &[u8]) -> Result<QuorumCertificate, BenchmarkError> {
@@ -66,43 +99,45 @@ mod benchmarks {
 
     #[benchmark]
     fn propose() -> Result<(), BenchmarkError> {
-        let node = agreed::<T>(Stage::Countered { by: account("anchor", 0, 0) });
+        let node = agreed::<T>(countered());
         #[extrinsic_call]
         _(RawOrigin::Signed(node.clone()), TEMPLATE, Objectives::default());
-        assert_eq!(Agreements::<T>::get(node).map(|a| a.stage), Some(Stage::Proposed));
+        assert_eq!(step_of::<T>(&node), Some(Step::Proposed));
         Ok(())
     }
 
     #[benchmark]
     fn counter() -> Result<(), BenchmarkError> {
-        let (node, by) = (agreed::<T>(Stage::Proposed), anchor::<T>()?);
+        let node = agreed::<T>(Step::Proposed);
+        let by = answering::<T>(&node)?;
         #[extrinsic_call]
         _(RawOrigin::Signed(by.clone()), node.clone(), Objectives::default());
-        assert_eq!(Agreements::<T>::get(node).map(|a| a.stage), Some(Stage::Countered { by }));
+        assert_eq!(step_of::<T>(&node), Some(Step::Countered { by }));
         Ok(())
     }
 
     #[benchmark]
     fn accept_proposal() -> Result<(), BenchmarkError> {
-        let (node, anchor) = (agreed::<T>(Stage::Proposed), anchor::<T>()?);
+        let node = agreed::<T>(Step::Proposed);
+        let by = answering::<T>(&node)?;
         #[extrinsic_call]
-        _(RawOrigin::Signed(anchor), node.clone());
-        assert_eq!(Agreements::<T>::get(node).map(|a| a.stage), Some(Stage::Accepted));
+        _(RawOrigin::Signed(by), node.clone());
+        assert_eq!(step_of::<T>(&node), Some(Step::Accepted));
         Ok(())
     }
 
     #[benchmark]
     fn accept_counter() -> Result<(), BenchmarkError> {
-        let node = agreed::<T>(Stage::Countered { by: account("anchor", 0, 0) });
+        let node = agreed::<T>(countered());
         #[extrinsic_call]
         _(RawOrigin::Signed(node.clone()));
-        assert_eq!(Agreements::<T>::get(node).map(|a| a.stage), Some(Stage::Accepted));
+        assert_eq!(step_of::<T>(&node), Some(Step::Accepted));
         Ok(())
     }
 
     #[benchmark]
     fn record_test(n: Linear<1, MAX_ANCHORS>) -> Result<(), BenchmarkError> {
-        let node = agreed::<T>(Stage::Accepted);
+        let node = agreed::<T>(Step::Accepted);
         let members = anchors::<T>(n);
         let period = T::Snapshots::current_period();
         let result = TestResult { node: node.clone(), terms: terms::<T>(), period, passed: true };
@@ -110,25 +145,26 @@ mod benchmarks {
         let certificate = certificate::<T>(&members, &attestation(&genesis, result.payload_hash(&genesis)))?;
         #[extrinsic_call]
         _(RawOrigin::Signed(account("anyone", 0, 0)), result, certificate);
-        assert_eq!(Agreements::<T>::get(node).map(|a| a.stage), Some(Stage::Tested));
+        assert_eq!(step_of::<T>(&node), Some(Step::Tested));
         Ok(())
     }
 
     #[benchmark]
     fn activate() -> Result<(), BenchmarkError> {
-        let node = agreed::<T>(Stage::Tested);
+        let node = agreed::<T>(Step::Tested);
         #[extrinsic_call]
         _(RawOrigin::Signed(node.clone()));
-        assert!(Agreements::<T>::get(node).is_some_and(|a| matches!(a.stage, Stage::Active { .. })));
+        let in_force = Agreements::<T>::get(node).and_then(|agreement| agreement.in_force);
+        assert!(in_force.is_some_and(|in_force| in_force.standing == Standing::Good));
         Ok(())
     }
 
     #[benchmark]
     fn end() -> Result<(), BenchmarkError> {
-        let node = agreed::<T>(Stage::Proposed);
+        let node = agreed::<T>(Step::Tested);
         #[extrinsic_call]
         _(RawOrigin::Signed(node.clone()));
-        assert!(!Agreements::<T>::contains_key(node));
+        assert!(Agreements::<T>::get(node).is_none_or(|a| a.in_force.is_none() && a.negotiation.is_none()));
         Ok(())
     }
 
@@ -136,10 +172,69 @@ mod benchmarks {
     fn expire() -> Result<(), BenchmarkError> {
         // A node that never registered is as good as one that withdrew.
         let node: AccountId = account("gone", 0, 0);
-        Agreements::<T>::insert(&node, Agreement { terms: terms::<T>(), stage: Stage::Proposed });
+        Agreements::<T>::insert(&node, agreement::<T>(Step::Tested));
         #[extrinsic_call]
         _(RawOrigin::Signed(account("anyone", 0, 0)), node.clone());
-        assert!(!Agreements::<T>::contains_key(node));
+        assert!(Agreements::<T>::get(node).is_none_or(|a| a.in_force.is_none() && a.negotiation.is_none()));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn declare_maintenance() -> Result<(), BenchmarkError> {
+        let node = agreed::<T>(Step::Tested);
+        let from = T::Snapshots::current_period().saturating_add(T::MaintenanceSpan::get().max(1));
+        // One place must be free.
+        Agreements::<T>::mutate(&node, |agreement| {
+            if let Some(agreement) = agreement {
+                agreement.maintenance.truncate(3);
+            }
+        });
+        #[extrinsic_call]
+        _(RawOrigin::Signed(node.clone()), from, 1);
+        assert!(Agreements::<T>::get(node).is_some_and(|agreement| agreement.in_maintenance(from)));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn set_template() -> Result<(), BenchmarkError> {
+        let origin = T::AdminOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
+        let penalty = PenaltySchedule { persistent_after: 1, slash: Permill::one() };
+        let template = Template { floor: Objectives::default(), reward_weight: 1, penalty };
+        #[extrinsic_call]
+        _(origin as T::RuntimeOrigin, TEMPLATE, template);
+        assert_eq!(Templates::<T>::get(TEMPLATE), Some(template));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn judge() -> Result<(), BenchmarkError> {
+        let node = agreed::<T>(Step::Tested);
+        let now = T::Snapshots::current_period();
+        // Held for the running period, out of maintenance, and with a breach before: all is looked at, and the standing changes.
+        let breached = Standing::Breached { period: now.saturating_add(1) };
+        Agreements::<T>::mutate(&node, |agreement| {
+            if let Some(agreement) = agreement {
+                agreement.in_force = Some(InForce { terms: terms::<T>(), since: 0, standing: breached });
+                agreement.maintenance.iter_mut().for_each(|m| m.from = m.from.saturating_add(now).saturating_add(1));
+            }
+        });
+        let entry = ReportEntry {
+            period: now,
+            node: node.clone(),
+            availability: Permill::zero(),
+            p95_latency_ms: u32::MAX,
+            served_value: 0,
+            score: Permill::zero(),
+            breaches: 1,
+            reward_weight: 0,
+        };
+        let penalty;
+        #[block]
+        {
+            penalty = Pallet::<T>::penalty(&entry);
+            Pallet::<T>::on_breach(&node, now);
+        }
+        assert_eq!(penalty, Some(Permill::one()));
         Ok(())
     }
 

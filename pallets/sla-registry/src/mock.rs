@@ -2,16 +2,18 @@
 
 use frame_support::{derive_impl, parameter_types};
 use smartlayer_primitives::{
-    agreement::Agreement,
+    agreement::{Agreement, Negotiation, Step},
     commitment::Commitment,
     payload::Payload,
     quorum::{attestation, AnchorSet, Member, QuorumCertificate, QuorumError},
+    report::ReportEntry,
     sla::{Objectives, PenaltySchedule, Template, Terms, TestResult},
     traits::{Anchors, ServiceNodes, Snapshots},
-    AccountId, Balance, Hash, Period,
+    AccountId, BlockNumber, Hash, Period,
 };
 use sp_core::{sr25519, Pair};
-use sp_runtime::{traits::IdentityLookup, BuildStorage, DispatchError, Permill};
+use sp_runtime::{traits::IdentityLookup, BuildStorage, Permill};
+use std::collections::BTreeMap;
 
 use crate as pallet_sla_registry;
 
@@ -38,6 +40,16 @@ parameter_types! {
     pub static Bonded: Vec<AccountId> = vec![];
     pub static ActiveSet: AnchorSet = Default::default();
     pub static CurrentPeriod: Period = 5;
+    /// The blocks at which periods were committed.
+    pub static Committed: BTreeMap<Period, BlockNumber> = BTreeMap::new();
+    pub const AnswerInterval: BlockNumber = 10;
+    pub const ProposalLifetime: BlockNumber = 100;
+    pub const StepTimeout: BlockNumber = 50;
+    pub const ReportWindow: BlockNumber = 20;
+    pub const History: Period = 6;
+    pub const Probation: Period = 8;
+    pub const MaxMaintenance: Period = 3;
+    pub const MaintenanceSpan: Period = 12;
 }
 
 /// The service key of node `[n; 32]` is `[n + 100; 32]`.
@@ -50,11 +62,8 @@ impl ServiceNodes for Nodes {
     fn is_bonded(node: &AccountId) -> bool {
         Bonded::get().contains(node)
     }
-    fn slashable(_: &AccountId) -> Balance {
-        0
-    }
-    fn slash(_: &AccountId, _: Permill) -> Result<Balance, DispatchError> {
-        Ok(0)
+    fn is_available(node: &AccountId) -> bool {
+        Self::is_bonded(node)
     }
     #[cfg(feature = "runtime-benchmarks")]
     fn register_for_benchmark(node: &AccountId) {
@@ -92,12 +101,27 @@ impl Snapshots for Clock {
     fn commitment(_: Period) -> Option<Commitment> {
         None
     }
+    fn committed_at(period: Period) -> Option<BlockNumber> {
+        Committed::get().get(&period).copied()
+    }
+    fn seed(period: Period) -> Option<Hash> {
+        Some(Hash::from_low_u64_be(period.into()))
+    }
 }
 
 impl pallet_sla_registry::Config for Test {
+    type AdminOrigin = frame_system::EnsureRoot<AccountId>;
     type ServiceNodes = Nodes;
     type Anchors = Active;
     type Snapshots = Clock;
+    type AnswerInterval = AnswerInterval;
+    type ProposalLifetime = ProposalLifetime;
+    type StepTimeout = StepTimeout;
+    type ReportWindow = ReportWindow;
+    type History = History;
+    type Probation = Probation;
+    type MaxMaintenance = MaxMaintenance;
+    type MaintenanceSpan = MaintenanceSpan;
     type WeightInfo = ();
 }
 
@@ -123,8 +147,14 @@ pub fn service_key(node: &AccountId) -> AccountId {
 
 pub const ANCHORS: u8 = 4;
 
+/// The anchor whose turn it is to answer the node.
 pub fn anchor() -> AccountId {
-    account(1)
+    SlaRegistry::answering(node()).expect("there is a proposal to answer")
+}
+
+/// The anchors whose turn it is not.
+pub fn others() -> Vec<AccountId> {
+    (1..=ANCHORS).map(account).filter(|a| Some(a) != SlaRegistry::answering(node()).as_ref()).collect()
 }
 
 pub fn anchor_pair(n: u8) -> sr25519::Pair {
@@ -164,6 +194,51 @@ pub fn agreement() -> Option<Agreement> {
     SlaRegistry::agreement(node())
 }
 
+pub fn negotiation() -> Option<Negotiation> {
+    agreement()?.negotiation
+}
+
+pub fn step() -> Option<Step> {
+    Some(negotiation()?.step)
+}
+
+/// A line of the report on `period` that says the node missed an objective for so many periods in a row.
+pub fn line(period: Period, breaches: u16) -> ReportEntry {
+    ReportEntry {
+        period,
+        node: node(),
+        availability: Permill::zero(),
+        p95_latency_ms: u32::MAX,
+        served_value: 0,
+        score: Permill::zero(),
+        breaches,
+        reward_weight: 0,
+    }
+}
+
+/// The next period begins, ten blocks later, and the one that ended is committed.
+pub fn next_period() {
+    System::set_block_number(System::block_number() + 10);
+    let ended = CurrentPeriod::get();
+    CurrentPeriod::set(ended + 1);
+    commit(ended);
+}
+
+/// The next period begins, ten blocks later, and no commitment is made.
+pub fn next_period_uncommitted() {
+    System::set_block_number(System::block_number() + 10);
+    CurrentPeriod::mutate(|period| *period += 1);
+}
+
+/// The period is committed, and what is too old is forgotten, as `commitment-snapshots` does it.
+pub fn commit(period: Period) {
+    let oldest = CurrentPeriod::get().saturating_sub(History::get());
+    Committed::mutate(|committed| {
+        committed.insert(period, System::block_number());
+        committed.retain(|period, _| *period >= oldest);
+    });
+}
+
 pub fn result(objectives: Objectives, passed: bool) -> TestResult {
     TestResult { node: node(), terms: terms(objectives), period: CurrentPeriod::get(), passed }
 }
@@ -179,6 +254,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     Registered::set(vec![node(), other_node()]);
     Bonded::set(vec![node(), other_node()]);
     CurrentPeriod::set(5);
+    Committed::set(BTreeMap::new());
     let members =
         (1..=ANCHORS).map(|n| Member { account: account(n), key: anchor_pair(n).public() }).collect::<Vec<_>>();
     ActiveSet::set(AnchorSet { id: 7, members: members.try_into().unwrap() });
