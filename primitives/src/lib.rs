@@ -12,9 +12,11 @@ extern crate alloc;
 
 pub mod agreement;
 pub mod assignment;
+pub mod bitmap;
 pub mod commitment;
 pub mod duty;
 pub mod fees;
+pub mod history;
 pub mod ids;
 pub mod instance;
 pub mod merkle;

@@ -19,7 +19,8 @@ pub trait Anchors {
     fn acting_for(origin: &AccountId) -> Option<AccountId>;
     /// Whether more than two thirds of the active set attested `hash`.
     fn verify_quorum(hash: Hash, certificate: &QuorumCertificate) -> Result<(), QuorumError>;
-    /// Makes exactly these the active anchors, for the benchmarks of other pallets. Without it, benchmarks that need a quorum fail.
+    /// Makes exactly these the active anchors, each elected, registered and with a bond, for the benchmarks of other pallets. Without it,
+    /// benchmarks that need a quorum fail.
     #[cfg(feature = "runtime-benchmarks")]
     fn activate_for_benchmark(_members: alloc::vec::Vec<crate::quorum::Member>) {}
 }
@@ -35,12 +36,19 @@ pub trait AnchorBonds {
     fn slash(anchor: &AccountId, fraction: Permill, reporter: &AccountId) -> Result<Balance, DispatchError>;
     /// Takes the anchor out of the active set until the next election, unless too few would be left. Returns whether it did.
     fn suspend(anchor: &AccountId) -> bool;
+    /// What [`AnchorBonds::seize`] or [`AnchorBonds::slash`] costs at most. The default is a generous bound, 1 ms and 32 KiB of proof.
+    fn weight() -> Weight {
+        Weight::from_parts(1_000_000_000, 32_768)
+    }
 }
 
 /// Whether an account is known by name to somebody whom the DAO trusts with that. Implemented by the runtime over `pallet-identity`.
 pub trait JudgedIdentity {
     /// Whether the account has an identity that a registrar judged reasonable or known good.
     fn is_judged(account: &AccountId) -> bool;
+    /// Makes the account's identity a judged one, for benchmarks.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn judge_for_benchmark(_account: &AccountId) {}
 }
 
 /// The registered service nodes. Implemented by `service-staking`.

@@ -13,36 +13,53 @@
 //! Anchors are known organisations that watch over the network: they measure whether service nodes keep their promises
 //! and write down, period by period, what happened. Token holders elect them. To take part, an organisation also
 //! registers here: it says where its anchor can be reached, names the key that its anchor signs with, and puts down a
-//! bond. Whoever is elected but not registered, or registered but not elected, is no anchor.
+//! bond; and somebody whom the DAO trusts with that has confirmed that it is who it says it is. Who is elected but not
+//! registered, or registered but not elected, or unknown by name, is no anchor.
 //!
 //! What more than two thirds of the active anchors sign counts as the network's word. Every change of the active set
 //! gets a new number, so that a certificate says exactly which set signed it.
 //!
+//! The bond stands behind that word. Who signs against itself, or gives away more of a payer's deposit than there is,
+//! loses part of it, and who neglects its duties or breaks its word is *suspended*: no anchor until the next election.
+//!
 //! An organisation that wants to leave deregisters once it is no longer elected, and gets its bond back after a delay.
+//! Until then both bond and keys are remembered, so that leaving is no way out.
 //!
 //! ## Example
 //!
 //! Two organisations are elected, but only one is registered; it becomes active, and leaves again.
 #![doc = docify::embed!("src/tests.rs", elected_and_registered_is_active)]
+//! An anchor breaks its word: it is suspended until the next election, and its bond pays.
+#![doc = docify::embed!("src/tests.rs", a_broken_word_costs_seat_and_bond)]
 //!
 //! ## Low-level details
 //!
-//! * **The active set** is `Elected ∩ Organisations` with a bond of at least [`Config::MinBond`], sorted by account. It
-//!   is worked out anew when the elected members change and when an elected organisation registers, adds to its bond or
-//!   rotates its key, never otherwise. A raised `MinBond` therefore takes effect at the next of these events. The set's
-//!   number rises only when accounts or keys really changed.
+//! * **The active set** is who is elected, registered with a bond of at least [`Config::MinBond`], of judged identity
+//!   ([`Config::Identity`]) and not suspended, sorted by account. When the elected members change it is worked out anew
+//!   for all of them; when an organisation registers, adds to its bond or rotates its key, and by [`Call::refresh`], for
+//!   that organisation alone. So a raised `MinBond`, a slashed bond or a lost judgement takes effect at the next of these
+//!   events. The set's number rises only when accounts or keys really changed.
 //! * **Keys.** A signing key belongs to one organisation, and its account (the key's 32 bytes) may not be another
 //!   organisation's account: otherwise it would be unclear for whom a signature speaks. Its holder proves possession by
 //!   signing [`KeyOwnership`](smartlayer_primitives::node::KeyOwnership), which binds the organisation's account and
 //!   this chain's genesis hash. Using the account's own key is allowed.
+//! * **Former keys** stay their organisation's for [`Config::BondDelay`] after it gave them up, because evidence of what
+//!   they signed may still come; at most [`MAX_FORMER_KEYS`] of them, and none once the last of the bond is gone. They act
+//!   for nobody; only the organisation itself can take one up again.
 //! * **Rotation is slow on purpose.** A new key is a new set, and a new set voids all certificates in the making. An
 //!   anchor that rotated in every block could keep the others from ever finishing one, so that
 //!   [`Config::RotationInterval`] must pass between two rotations.
+//! * **Suspension** ends with the next election, which the elections pallet tells from the mere replacement of a member
+//!   by calling [`ChangeMembers::set_prime`](frame_support::traits::ChangeMembers::set_prime): a friend that gives up its
+//!   seat frees nobody. It never leaves fewer active anchors than [`Config::MinActive`] of the elected, rounded up:
+//!   otherwise a fault that hits many, or evidence against many at once, would hand the network to the few that are left.
+//!   If so many elected lose their seats that more are suspended than that allows, the earliest suspensions end.
 //! * **Bonds** are held balances ([`HoldReason::Bond`]). What is held always equals the organisation's bond plus what
-//!   is departing.
-//! * **Costs** are bounded by [`MAX_ANCHORS`](smartlayer_primitives::quorum::MAX_ANCHORS): a change of the set reads
-//!   each elected organisation once. Where elections change the members, that cost comes on top of the weight that the
-//!   elections pallet accounts for.
+//!   is departing. What is taken is taken of the departing part first, because that leaves first. A slash is a fraction of
+//!   both together, rounded up; [`Config::BountyShare`] of it, rounded down, goes to who reported, the rest to
+//!   [`Config::OnSlash`].
+//! * **Costs** are bounded by [`MAX_ANCHORS`](smartlayer_primitives::quorum::MAX_ANCHORS): a change of the elected
+//!   members reads each of them once. That cost comes on top of the weight that the elections pallet accounts for.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -50,9 +67,14 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod bonds;
 mod impls;
+mod keys;
 #[cfg(test)]
 mod mock;
+mod set;
+#[cfg(any(feature = "try-runtime", test))]
+mod state;
 #[cfg(test)]
 mod tests;
 pub mod weights;
@@ -64,36 +86,63 @@ pub use weights::WeightInfo;
 pub mod pallet {
     use frame_support::{
         pallet_prelude::*,
-        traits::fungible::{hold::Mutate as HoldMutate, Inspect},
+        traits::{
+            fungible::{
+                hold::{Balanced as HoldBalanced, Mutate as HoldMutate},
+                Credit, Inspect,
+            },
+            OnUnbalanced,
+        },
     };
     use frame_system::pallet_prelude::*;
     use smartlayer_primitives::{
         node::{Endpoint, PeerId},
         organisation::Organisation,
         quorum::{AnchorKey, AnchorSet, AnchorSignature, MAX_ANCHORS},
+        traits::JudgedIdentity,
         AccountId, Balance, BlockNumber, Hash,
     };
+    use sp_runtime::Permill;
 
     use crate::WeightInfo;
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(0);
 
+    /// How many keys that it gave up are remembered of an organisation. Who has so many waits before giving up another.
+    pub const MAX_FORMER_KEYS: u32 = 16;
+
     /// What the pallet needs from the runtime.
     #[pallet::config]
     pub trait Config: frame_system::Config<AccountId = AccountId, Hash = Hash> {
         /// The token in which bonds are held.
-        type Currency: Inspect<AccountId, Balance = Balance> + HoldMutate<AccountId, Reason: From<HoldReason>>;
+        type Currency: Inspect<AccountId, Balance = Balance>
+            + HoldMutate<AccountId, Reason: From<HoldReason>>
+            + HoldBalanced<AccountId>;
+
+        /// Who is known by name.
+        type Identity: JudgedIdentity;
 
         /// The least bond of an active anchor, in planck.
         type MinBond: Get<Balance>;
 
-        /// How many blocks a deregistered organisation waits for its bond: longer than anything can still be held
-        /// against it.
+        /// How many blocks a deregistered organisation waits for its bond, and for how many a key that was given up is
+        /// remembered: longer than anything can still be held against them.
         type BondDelay: Get<BlockNumber>;
 
         /// How many blocks must pass between two key rotations of one organisation: much longer than collecting a
         /// quorum takes.
         type RotationInterval: Get<BlockNumber>;
+
+        /// The share of a slash that goes to who reported the offence.
+        type BountyShare: Get<Permill>;
+
+        /// Where the rest of it goes.
+        type OnSlash: OnUnbalanced<Credit<AccountId, Self::Currency>>;
+
+        /// The share of the elected that suspension must leave active, rounded up. For two thirds give 666,666 parts in a
+        /// million: a part more would be one anchor too many. It changes only with the runtime.
+        #[pallet::constant]
+        type MinActive: Get<Permill>;
 
         /// What the calls cost.
         type WeightInfo: WeightInfo;
@@ -114,7 +163,7 @@ pub mod pallet {
 
     /// The registered organisations, by account.
     ///
-    /// Written by `register`, `update`, `rotate_key`, `bond_more` and `deregister`.
+    /// Written by `register`, `update`, `rotate_key`, `bond_more` and `deregister`, and when a bond is slashed or seized.
     #[pallet::storage]
     pub type Organisations<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Organisation>;
 
@@ -124,23 +173,41 @@ pub mod pallet {
     #[pallet::storage]
     pub type Keys<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, AccountId>;
 
+    /// The organisation whose key this was, by the key's account, and the first block at which that is forgotten.
+    ///
+    /// Written by `register`, `rotate_key`, `deregister` and `withdraw_bond`, and when the last of a bond is taken.
+    #[pallet::storage]
+    pub type FormerKeys<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, (AccountId, BlockNumber)>;
+
+    /// The accounts of the keys that an organisation gave up, earliest first: the entries of [`FormerKeys`] that are its
+    /// own, written together with them.
+    #[pallet::storage]
+    pub type FormerKeysOf<T: Config> =
+        StorageMap<_, Blake2_128Concat, AccountId, BoundedVec<AccountId, ConstU32<MAX_FORMER_KEYS>>, ValueQuery>;
+
     /// The elected accounts, sorted, registered or not.
     ///
     /// Written by the elections through `ChangeMembers` and `InitializeMembers`; by no call.
     #[pallet::storage]
     pub type Elected<T: Config> = StorageValue<_, BoundedVec<AccountId, ConstU32<MAX_ANCHORS>>, ValueQuery>;
 
+    /// The elected that are suspended, the earliest first.
+    ///
+    /// Written by other pallets through `AnchorBonds`, and by the elections; by no call.
+    #[pallet::storage]
+    pub type Suspended<T: Config> = StorageValue<_, BoundedVec<AccountId, ConstU32<MAX_ANCHORS>>, ValueQuery>;
+
     /// The active anchors, sorted by account, and the number of this very set.
     ///
-    /// Written whenever the elections change the members, and by `register`, `rotate_key` and `bond_more` of an elected
-    /// account.
+    /// Written whenever the elections change the members or one is suspended, and by `register`, `rotate_key`, `bond_more`
+    /// and `refresh` of an elected account.
     #[pallet::storage]
     pub type ActiveSet<T: Config> = StorageValue<_, AnchorSet, ValueQuery>;
 
     /// Bonds of organisations that deregistered: the amount in planck, and the first block at which it can be
     /// withdrawn.
     ///
-    /// Written by `deregister` and `withdraw_bond`.
+    /// Written by `deregister` and `withdraw_bond`, and when a bond is slashed or seized.
     #[pallet::storage]
     pub type Departing<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, (Balance, BlockNumber)>;
 
@@ -196,6 +263,36 @@ pub mod pallet {
             /// How much, in planck.
             amount: Balance,
         },
+        /// Part of an organisation's bond was taken for an offence.
+        Slashed {
+            /// The organisation.
+            account: AccountId,
+            /// How much was taken, in planck.
+            amount: Balance,
+            /// How much of it the reporter got, in planck.
+            bounty: Balance,
+            /// Who reported the offence.
+            reporter: AccountId,
+        },
+        /// Part of an organisation's bond paid what the organisation owed.
+        Seized {
+            /// The organisation.
+            account: AccountId,
+            /// Who was owed.
+            to: AccountId,
+            /// How much, in planck.
+            amount: Balance,
+        },
+        /// An elected organisation is no anchor until the next election.
+        Suspended {
+            /// The organisation.
+            account: AccountId,
+        },
+        /// A suspension ended.
+        SuspensionEnded {
+            /// The organisation.
+            account: AccountId,
+        },
         /// The active set was changed.
         ActiveSetChanged {
             /// The number of the new set.
@@ -215,7 +312,8 @@ pub mod pallet {
         NotRegistered,
         /// This account is the signing key of an organisation. Register from an account of its own.
         AccountIsKey,
-        /// This key belongs to an organisation, or is the account of another one. Make a new key.
+        /// This key belongs to an organisation, belonged to another one not long ago, or is the account of another one.
+        /// Make a new key.
         KeyInUse,
         /// The proof is not the key's signature over this account and this chain's genesis hash. Sign anew with the key
         /// to be registered.
@@ -232,6 +330,11 @@ pub mod pallet {
         BondOverflow,
         /// The key was rotated not long ago. Wait until `RotationInterval` blocks have passed since the last rotation.
         RotatedRecently,
+        /// Too many keys that the organisation gave up are still remembered. Wait until `BondDelay` blocks have passed
+        /// since it gave up the earliest.
+        TooManyFormerKeys,
+        /// The account is not elected, so that nothing can make it an anchor. Wait for an election.
+        NotElected,
         /// The organisation is elected. Renounce the seat, or wait for the next election, then deregister.
         StillElected,
         /// Nothing of this account's is departing. Deregister first.
@@ -259,17 +362,17 @@ pub mod pallet {
         /// ## Details
         ///
         /// Holds `bond` on the sender's balance. `proof` is the signature by `key` over `KeyOwnership { account: sender
-        /// }` and the genesis hash. If the account is elected, it becomes active at once.
+        /// }` and the genesis hash. If the account is elected and its identity judged, it becomes active at once.
         ///
         /// ## Errors
         ///
         /// [`Error::AlreadyRegistered`], [`Error::AccountIsKey`], [`Error::BadName`], [`Error::BadEndpoint`],
-        /// [`Error::BadPeerId`], [`Error::BondTooLow`], [`Error::KeyInUse`], [`Error::BadProof`]; an error of the
-        /// balance if it can't hold the bond.
+        /// [`Error::BadPeerId`], [`Error::BondTooLow`], [`Error::KeyInUse`], [`Error::BadProof`],
+        /// [`Error::TooManyFormerKeys`]; an error of the balance if it can't hold the bond.
         ///
         /// ## Events
         ///
-        /// [`Event::Registered`]; [`Event::ActiveSetChanged`] if the account is elected.
+        /// [`Event::Registered`]; [`Event::ActiveSetChanged`] if the account becomes active.
         #[pallet::call_index(0)]
         #[pallet::weight(T::WeightInfo::register())]
         pub fn register(
@@ -317,13 +420,14 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// `proof` is the signature by the new `key` as for `register`. The old key means nothing from here on. The
-        /// change of an active anchor's key is a new active set, so that certificates that are still being collected
-        /// must be collected again.
+        /// `proof` is the signature by the new `key` as for `register`. The old key acts for nobody from here on, but what it
+        /// signed is the organisation's word for [`Config::BondDelay`] more. The change of an active anchor's key is a new
+        /// active set, so that certificates that are still being collected must be collected again.
         ///
         /// ## Errors
         ///
-        /// [`Error::NotRegistered`], [`Error::RotatedRecently`], [`Error::KeyInUse`], [`Error::BadProof`].
+        /// [`Error::NotRegistered`], [`Error::RotatedRecently`], [`Error::KeyInUse`], [`Error::BadProof`],
+        /// [`Error::TooManyFormerKeys`].
         ///
         /// ## Events
         ///
@@ -344,7 +448,8 @@ pub mod pallet {
         /// ## Details
         ///
         /// The bond can be withdrawn after `BondDelay` blocks. If something of an earlier registration is departing
-        /// still, both become one amount with the later of the two blocks. The signing key is free again.
+        /// still, both become one amount with the later of the two blocks. The signing key acts for
+        /// nobody any more, and is remembered for as long.
         ///
         /// ## Errors
         ///
@@ -368,7 +473,8 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Releases all that is departing. A newer registration of the same account keeps its own bond.
+        /// Releases all that is departing. A newer registration of the same account keeps its own bond. If there is none,
+        /// the account's former keys are forgotten.
         ///
         /// ## Errors
         ///
@@ -408,6 +514,31 @@ pub mod pallet {
             let account = ensure_signed(origin)?;
             Self::do_bond_more(account, amount)
         }
+
+        /// Looks again whether an elected account is an anchor.
+        ///
+        /// ## Dispatch Origin
+        ///
+        /// Signed by anyone.
+        ///
+        /// ## Details
+        ///
+        /// For what this pallet doesn't hear of: an identity that was judged, or is not any more, and a bond that fell below
+        /// the minimum because it was slashed or the minimum raised. Does nothing if nothing changed.
+        ///
+        /// ## Errors
+        ///
+        /// [`Error::NotElected`].
+        ///
+        /// ## Events
+        ///
+        /// [`Event::ActiveSetChanged`] if the account became active, or stopped to be.
+        #[pallet::call_index(6)]
+        #[pallet::weight(T::WeightInfo::refresh())]
+        pub fn refresh(origin: OriginFor<T>, account: AccountId) -> DispatchResult {
+            ensure_signed(origin)?;
+            Self::do_refresh(account)
+        }
     }
 
     #[pallet::view_functions]
@@ -415,6 +546,11 @@ pub mod pallet {
         /// The organisation that an account may act for: its own, or the one whose signing key it is; active or not.
         pub fn organisation_of(account: AccountId) -> Option<(AccountId, Organisation)> {
             Self::find(&account)
+        }
+
+        /// The organisation whose word a signature by `key` is: the one that has the key, or gave it up not long ago.
+        pub fn key_owner(key: AnchorKey) -> Option<AccountId> {
+            Self::owner(&key)
         }
     }
 }

@@ -1,14 +1,21 @@
 //! A runtime to test in.
 
-use frame_support::{derive_impl, parameter_types};
+use frame_support::{
+    derive_impl, parameter_types,
+    traits::{
+        fungible::{Balanced, Credit},
+        OnUnbalanced,
+    },
+};
 use smartlayer_primitives::{
     node::KeyOwnership,
     payload::Payload,
     quorum::{AnchorKey, AnchorSignature},
+    traits::JudgedIdentity,
     AccountId, Balance, BlockNumber, Hash,
 };
 use sp_core::{sr25519, ConstU128, ConstU32, Pair};
-use sp_runtime::{traits::IdentityLookup, BuildStorage, DispatchResult};
+use sp_runtime::{traits::IdentityLookup, BuildStorage, DispatchResult, Permill};
 
 use crate as pallet_anchors;
 
@@ -59,6 +66,32 @@ impl pallet_balances::Config for Test {
 parameter_types! {
     /// Governed: tests raise it.
     pub static MinBond: Balance = BOND;
+    /// Who is not known by name.
+    pub static Unknown: Vec<AccountId> = vec![];
+    pub const Bounty: Permill = Permill::from_percent(10);
+    pub const TwoThirds: Permill = Permill::from_parts(666_666);
+}
+
+/// Everyone is known but the unknown.
+pub struct Known;
+
+impl JudgedIdentity for Known {
+    fn is_judged(account: &AccountId) -> bool {
+        !Unknown::get().contains(account)
+    }
+}
+
+/// Slashes go to account 9.
+pub struct ToTreasury;
+
+impl OnUnbalanced<Credit<AccountId, Balances>> for ToTreasury {
+    fn on_nonzero_unbalanced(credit: Credit<AccountId, Balances>) {
+        Balances::resolve(&treasury(), credit).expect("the treasury is rich");
+    }
+}
+
+pub fn treasury() -> AccountId {
+    account(9)
 }
 
 impl pallet_anchors::Config for Test {
@@ -66,6 +99,10 @@ impl pallet_anchors::Config for Test {
     type MinBond = MinBond;
     type BondDelay = ConstU32<DELAY>;
     type RotationInterval = ConstU32<ROTATION>;
+    type Identity = Known;
+    type BountyShare = Bounty;
+    type OnSlash = ToTreasury;
+    type MinActive = TwoThirds;
     type WeightInfo = ();
 }
 
@@ -114,8 +151,15 @@ pub fn bytes(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
-/// The elections' result.
+/// The result of an election.
 pub fn elect(members: &[u8]) {
+    use frame_support::traits::ChangeMembers;
+    replace(members);
+    Anchors::set_prime(members.first().map(|n| account(*n)));
+}
+
+/// The members after one of them was removed or gave up its seat: no election.
+pub fn replace(members: &[u8]) {
     use frame_support::traits::ChangeMembers;
     Anchors::change_members(&[], &[], members.iter().map(|n| account(*n)).collect());
 }
@@ -137,6 +181,8 @@ pub struct ExtBuilder;
 impl ExtBuilder {
     /// The state in block 1.
     pub fn build() -> sp_io::TestExternalities {
+        MinBond::set(BOND);
+        Unknown::set(vec![]);
         let balances = (1..10).chain(101..110).map(|n| (account(n), RICH)).collect();
         let storage = RuntimeGenesisConfig {
             balances: pallet_balances::GenesisConfig { balances, ..Default::default() },

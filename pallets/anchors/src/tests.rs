@@ -1,14 +1,20 @@
+//! The calls, and who is active; bonds, suspension and random histories beside it.
+
+mod bonds;
+mod keys;
+mod sequences;
+
 use frame_support::{
     assert_noop, assert_ok,
     traits::{fungible::InspectHold, InitializeMembers},
 };
 use smartlayer_primitives::{
     quorum::{attestation, QuorumError},
-    traits::Anchors as _,
+    traits::{AnchorBonds, Anchors as _},
     AccountId, Balance, Hash,
 };
 use sp_core::Pair;
-use sp_runtime::TokenError;
+use sp_runtime::{Permill, TokenError};
 
 use crate::{mock::*, ActiveSet, Departing, Elected, Error, Event, HoldReason, Keys, Organisations};
 
@@ -47,6 +53,30 @@ fn elected_and_registered_is_active() {
         run_to(1 + DELAY);
         assert_ok!(Anchors::withdraw_bond(origin(1)));
         assert_eq!(held(1), 0);
+    });
+}
+
+#[docify::export]
+#[test]
+fn a_broken_word_costs_seat_and_bond() {
+    ExtBuilder::build_and_execute(|| {
+        for n in 1..=3 {
+            assert_ok!(register(n, BOND));
+        }
+        elect(&[1, 2, 3]);
+
+        // Account 8 proved that anchor 1 broke its word, and gets a tenth of what that costs.
+        let before = Balances::free_balance(account(8));
+        assert_eq!(Anchors::slash(&account(1), Permill::from_percent(50), &account(8)), Ok(BOND / 2));
+        assert_eq!(Balances::free_balance(account(8)), before + BOND / 20);
+        assert!(Anchors::suspend(&account(1)));
+        assert_eq!(active(), sorted(&[2, 3]));
+
+        // With its bond made good it is an anchor again as soon as it is elected again.
+        assert_ok!(Anchors::bond_more(origin(1), BOND / 2));
+        assert_eq!(active(), sorted(&[2, 3]));
+        elect(&[1, 2, 3]);
+        assert_eq!(active(), sorted(&[1, 2, 3]));
     });
 }
 
@@ -209,7 +239,10 @@ mod rotate_key {
             assert_eq!(Keys::<Test>::get(AccountId::from(key(1))), None);
             assert_eq!(Anchors::acting_for(&key(2).into()), Some(account(1)));
             System::assert_has_event(Event::KeyRotated { account: account(1), key: key(2) }.into());
-            // The old key is free for others.
+            // The old key acts for nobody, and is nobody else's for a while.
+            assert_eq!(Anchors::acting_for(&key(1).into()), None);
+            assert_noop!(register_with(2, &hot(1), BOND), Error::<Test>::KeyInUse);
+            run_to(1 + DELAY);
             assert_ok!(register_with(2, &hot(1), BOND));
         });
     }
@@ -249,7 +282,7 @@ mod deregister {
     use super::*;
 
     #[test]
-    fn frees_the_key_and_lets_the_bond_wait() {
+    fn takes_the_key_and_lets_the_bond_wait() {
         ExtBuilder::build_and_execute(|| {
             assert_ok!(register(1, BOND));
             assert_ok!(Anchors::deregister(origin(1)));
@@ -257,7 +290,8 @@ mod deregister {
             assert_eq!(last_event(), Event::Deregistered { account: account(1), amount: BOND, release_at });
             assert_eq!(held(1), BOND);
             assert_eq!(Departing::<Test>::get(account(1)), Some((BOND, release_at)));
-            assert_ok!(register_with(2, &hot(1), BOND));
+            assert_eq!(Keys::<Test>::get(AccountId::from(key(1))), None);
+            assert_eq!(Anchors::key_owner(key(1)), Some(account(1)));
         });
     }
 
@@ -337,6 +371,54 @@ mod bond_more {
             assert_ok!(register(1, BOND));
             assert_noop!(Anchors::bond_more(origin(1), RICH), TokenError::FundsUnavailable);
             assert_noop!(Anchors::bond_more(origin(1), Balance::MAX), Error::<Test>::BondOverflow);
+        });
+    }
+}
+
+mod refresh {
+    use super::*;
+
+    #[test]
+    fn sees_identities_that_come_and_go() {
+        ExtBuilder::build_and_execute(|| {
+            Unknown::set(vec![account(1)]);
+            assert_ok!(register(1, BOND));
+            elect(&[1]);
+            // Elected and registered, but nobody said who it is.
+            assert_eq!(active(), vec![]);
+            Unknown::set(vec![]);
+            assert_eq!(active(), vec![]);
+            assert_ok!(Anchors::refresh(origin(5), account(1)));
+            assert_eq!(last_event(), Event::ActiveSetChanged { id: 1, members: 1 });
+            assert_ok!(Anchors::refresh(origin(5), account(1)));
+            assert_eq!(ActiveSet::<Test>::get().id, 1);
+            Unknown::set(vec![account(1)]);
+            assert_ok!(Anchors::refresh(origin(5), account(1)));
+            assert_eq!(active(), vec![]);
+        });
+    }
+
+    #[test]
+    fn of_one_organisation_leaves_the_others_alone() {
+        ExtBuilder::build_and_execute(|| {
+            for n in 1..=3 {
+                assert_ok!(register(n, BOND));
+            }
+            elect(&[1, 2, 3]);
+            MinBond::set(BOND + 1);
+            assert_ok!(Anchors::refresh(origin(5), account(2)));
+            assert_eq!(active(), sorted(&[1, 3]));
+            assert_ok!(Anchors::bond_more(origin(2), 1));
+            assert_eq!(active(), sorted(&[1, 2, 3]));
+        });
+    }
+
+    #[test]
+    fn refuses_the_unelected_and_unsigned() {
+        ExtBuilder::build_and_execute(|| {
+            assert_ok!(register(1, BOND));
+            assert_noop!(Anchors::refresh(origin(5), account(1)), Error::<Test>::NotElected);
+            assert_noop!(Anchors::refresh(RuntimeOrigin::none(), account(1)), sp_runtime::DispatchError::BadOrigin);
         });
     }
 }
