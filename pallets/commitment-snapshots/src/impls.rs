@@ -1,4 +1,4 @@
-//! The clock, and what the call does.
+//! The clock, and what it takes for a commitment to be accepted.
 
 use alloc::vec::Vec;
 use frame_support::{
@@ -12,11 +12,12 @@ use smartlayer_primitives::{
     payload::Payload,
     quorum::{QuorumCertificate, QuorumError},
     traits::{Anchors, OnCommitment, PeriodRandomness, Snapshots},
-    AccountId, BlockNumber, Period,
+    AccountId, BlockNumber, Hash, Period,
 };
 
 use crate::{
-    Clock, Commitments, Config, Error, Event, LastHash, NextSince, NextToCommit, Pallet, Periods, Strikes, WeightInfo,
+    Ancestry, Clock, Commitments, Config, Equivocators, Error, Event, LastHash, NextSince, NextToCommit, Pallet,
+    Periods, WeightInfo,
 };
 
 /// The clock.
@@ -62,6 +63,7 @@ impl<T: Config> Pallet<T> {
     fn forget_period(period: Period, now: BlockNumber) {
         Periods::<T>::remove(period);
         Commitments::<T>::remove(period);
+        Equivocators::<T>::remove(period);
         if NextToCommit::<T>::get() <= period {
             NextToCommit::<T>::put(period.saturating_add(1));
             NextSince::<T>::put(now);
@@ -72,7 +74,7 @@ impl<T: Config> Pallet<T> {
 
 /// Commitments.
 impl<T: Config> Pallet<T> {
-    /// Takes a commitment in; returns how many anchors are active, which its cost depends on.
+    /// Takes a commitment in; returns how many anchors are active, or had strikes if that is more: its cost depends on it.
     pub(crate) fn do_submit(
         who: AccountId,
         commitment: Commitment,
@@ -102,19 +104,23 @@ impl<T: Config> Pallet<T> {
 
         // A period that became next only after its end gave nobody a turn before.
         let since = ended_at.max(NextSince::<T>::get());
-        for (missed, anchor) in ranking.iter().enumerate().take(rank) {
-            if Self::may_write_from(missed.saturating_add(1), since) <= now {
-                Strikes::<T>::mutate(anchor, |strikes| *strikes = strikes.saturating_add(1));
-                Self::deposit_event(Event::DutyMissed { anchor: anchor.clone(), period });
-            }
-        }
+        let missed = ranking
+            .iter()
+            .take(rank)
+            .enumerate()
+            .filter(|(missed, _)| Self::may_write_from(missed.saturating_add(1), since) <= now)
+            .map(|(_, anchor)| anchor);
+        let struck = Self::take_duties_into_account(period, &writer, missed, &ranking);
         NextToCommit::<T>::put(period.saturating_add(1));
         NextSince::<T>::put(now);
         LastHash::<T>::put(hash);
+        if !Ancestry::<T>::mutate(|ancestry| ancestry.push(hash)) {
+            defensive!("more commitments than there can be periods");
+        }
         Self::deposit_event(Event::Committed { period, hash, writer });
         Commitments::<T>::insert(period, StoredCommitment { commitment: commitment.clone(), hash, block: now });
         T::OnCommitment::on_commitment(&commitment, &signers);
-        Ok(members.len() as u32)
+        Ok((members.len() as u32).max(struck))
     }
 
     pub(crate) fn ranking(period: Period, record: &PeriodRecord) -> Vec<AccountId> {
@@ -138,7 +144,15 @@ impl<T: Config> Snapshots for Pallet<T> {
     }
 
     fn commitment(period: Period) -> Option<Commitment> {
-        Commitments::<T>::get(period).map(|stored| stored.commitment)
+        Self::kept(period)
+    }
+
+    fn committed_at(period: Period) -> Option<BlockNumber> {
+        Commitments::<T>::get(period).map(|stored| stored.block)
+    }
+
+    fn seed(period: Period) -> Option<Hash> {
+        Periods::<T>::get(period).map(|record| record.seed)
     }
 }
 
@@ -151,43 +165,5 @@ impl<T: Config> From<QuorumError> for Error<T> {
             QuorumError::TooFew => Self::QuorumTooFew,
             QuorumError::BadSignature => Self::QuorumBadSignature,
         }
-    }
-}
-
-#[cfg(any(feature = "try-runtime", test))]
-impl<T: Config> Pallet<T> {
-    /// Checks what must be true after every block and call.
-    pub(crate) fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
-        let Some(clock) = Clock::<T>::get() else {
-            ensure!(Periods::<T>::iter().next().is_none(), "periods without a clock");
-            return Ok(());
-        };
-        let now = clock.period;
-        let oldest = now.saturating_sub(T::History::get());
-        let next = NextToCommit::<T>::get();
-        ensure!((oldest..=now).contains(&next), "the next period to commit is not one that is kept");
-        // All that is kept, and nothing else: so the state is bounded.
-        for period in oldest..=now {
-            let record = Periods::<T>::get(period).ok_or("a period of the window without a record")?;
-            ensure!(record.ended_at.is_none() == (period == now), "only the running period has no end");
-        }
-        ensure!(Periods::<T>::iter().count() as u64 == u64::from(now - oldest) + 1, "records outside the window");
-
-        let genesis = frame_system::Pallet::<T>::block_hash(0);
-        let mut stored: Vec<(Period, StoredCommitment)> = Commitments::<T>::iter().collect();
-        stored.sort_by_key(|(period, _)| *period);
-        for (period, commitment) in &stored {
-            ensure!((oldest..next).contains(period), "a commitment outside the window");
-            ensure!(commitment.commitment.period == *period, "a commitment under another period");
-            ensure!(commitment.hash == commitment.commitment.payload_hash(&genesis), "a commitment's hash is wrong");
-        }
-        for pair in stored.windows(2) {
-            ensure!(pair[1].1.commitment.previous == pair[0].1.hash, "the chain of commitments is broken");
-        }
-        if let Some((_, last)) = stored.last() {
-            ensure!(last.hash == LastHash::<T>::get(), "the last hash is not the last commitment's");
-        }
-        ensure!(next > 0 || LastHash::<T>::get().is_zero(), "a last hash without a commitment");
-        Ok(())
     }
 }

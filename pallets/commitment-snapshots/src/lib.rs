@@ -15,12 +15,23 @@
 //! From then on anybody can prove, with a short proof, that an operation was recorded or what a node's report said.
 //!
 //! Who writes is decided by lot, afresh for each period and known from its beginning. The first in the order writes as soon as the period
-//! is over. If it doesn't, the second may, after some grace, then the third. Who let its turn pass gets a *strike*.
+//! is over. If it doesn't, the second may, after some grace, then the third. Who let its turn pass gets a *strike*; who writes loses one.
+//! An anchor with too many strikes is suspended until the next election.
+//!
+//! An anchor must not sign two different stories of one period. Whoever finds that one did brings both signatures: part of the anchor's
+//! bond is taken, the finder gets a share of it, and the anchor is suspended.
+//!
+//! The chain keeps the commitments of the last weeks whole, and of all older ones a fingerprint of a few hundred bytes. Whoever kept an old
+//! commitment can prove with it that it was accepted, and with that everything that it stands for.
 //!
 //! ## Example
 //!
 //! A period and its commitment, out of this pallet's tests:
 #![doc = docify::embed!("src/tests.rs", a_period_and_its_commitment)]
+//! An anchor that signed against itself:
+#![doc = docify::embed!("src/tests/equivocation.rs", who_signs_against_itself_pays)]
+//! A commitment that the chain does not keep any more:
+#![doc = docify::embed!("src/tests/proofs.rs", an_old_commitment_still_proves)]
 //!
 //! ## Low-level details
 //!
@@ -33,13 +44,28 @@
 //!   Rank r may write r grace intervals after the period's end.
 //! * **Strikes.** When a stand-in writes, each anchor ranked before it gets a strike, if it had its own whole grace interval
 //!   while the period was the next to commit. Who could not write because an earlier period was missing gets none.
+//! * **Their end.** With [`Config::MaxStrikes`] the anchor is suspended and its strikes are over. If it can't be suspended, because too few
+//!   anchors would be left, it keeps them, and its next miss asks again. Each commitment that an anchor writes takes one strike off, so
+//!   that only who misses more turns than it takes is suspended, however long it serves. Who is no active anchor when a commitment is
+//!   accepted loses its strikes: so there are never more entries than anchors.
+//! * **Equivocation.** Two commitments contradict each other only if they are of one period *and one writer*: a stand-in writes another one
+//!   from its own measurements, and honest anchors sign it after that of a writer that fell silent. An anchor answers once for each period,
+//!   as long as the period is kept, and for keys that it gave up as well. It also answers for what it signed of a period that it had no
+//!   seat in: a signature that counted for nothing is as false as one that counted.
 //! * **Chain.** Periods are committed in their order; each commitment names the hash of the one before ([`LastHash`]).
 //! * **Bounded history.** Records and commitments of the last [`Config::History`] periods that ended are kept; every turn of a
 //!   period removes exactly one of each. When a period grows so old uncommitted, it is *skipped*: it will never have a commitment,
 //!   the next one becomes the one to commit, and that commitment's `previous` is the hash of the last one that was accepted. So an
 //!   outage of any length neither blocks the chain of commitments nor makes the state grow. After an outage the anchors catch
 //!   up as fast as blocks take the commitments in. `History` changes only with the runtime, together with a migration.
-//! * **Fees.** An accepted commitment costs its writer nothing.
+//! * **Ancestry.** The hashes of all accepted commitments, in their order, are the leaves of a
+//!   [`MountainRange`](smartlayer_primitives::history::MountainRange), of which the chain keeps the peaks. The hashes are in the
+//!   [`Event::Committed`]s, and each commitment names the one before; with all of them
+//!   [`history::prove`](smartlayer_primitives::history::prove) makes the proof for any. A leaf's number is its commitment's place among the
+//!   accepted ones, which is not its period if periods were skipped.
+//! * **Bits.** A commitment's bitmaps are read where they lie, without memory of their own, and only if they are well formed to the last byte
+//!   and at most [`bitmap::MAX_BYTES`](smartlayer_primitives::bitmap::MAX_BYTES) long.
+//! * **Fees.** An accepted commitment costs its writer nothing, and a proven equivocation who reported it neither.
 //! * **Constant cost.** A commitment's size does not depend on how much happened. Its cost grows with the number of anchors only, of
 //!   which there are at most [`MAX_ANCHORS`](smartlayer_primitives::quorum::MAX_ANCHORS).
 
@@ -49,9 +75,13 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod discipline;
 mod impls;
 #[cfg(test)]
 mod mock;
+mod proofs;
+#[cfg(any(feature = "try-runtime", test))]
+mod state;
 #[cfg(test)]
 mod tests;
 pub mod weights;
@@ -66,18 +96,27 @@ pub mod pallet {
     use frame_support::pallet_prelude::*;
     use frame_system::pallet_prelude::*;
     use smartlayer_primitives::{
-        commitment::{Commitment, PeriodClock, PeriodRecord, StoredCommitment},
+        assignment::Assignment,
+        commitment::{Commitment, Equivocation, PeriodClock, PeriodRecord, StoredCommitment},
+        history::MountainRange,
         merkle::MerkleProof,
-        operation::Operation,
+        operation::{Operation, OperationBitmap},
         quorum::{QuorumCertificate, MAX_ANCHORS},
         report::ReportEntry,
-        traits::{Anchors, OnCommitment, PeriodRandomness},
-        AccountId, BlockNumber, Hash, Period,
+        traits::{AnchorBonds, Anchors, OnCommitment, PeriodRandomness},
+        AccountId, Balance, BlockNumber, Hash, InstanceIndex, Period,
     };
-    use sp_runtime::traits::{Header, HeaderProvider};
+    use sp_runtime::{
+        traits::{Header, HeaderProvider},
+        Permill,
+    };
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
 
+    /// How many organisations can be reported for one period: twice as many as can be active at once, and each of them pays with its bond.
+    pub const MAX_EQUIVOCATORS: u32 = 2 * MAX_ANCHORS;
+
+    /// What the pallet needs from the runtime.
     #[pallet::config]
     pub trait Config:
         frame_system::Config<
@@ -88,6 +127,9 @@ pub mod pallet {
     {
         /// The active anchors: who may write, and whose quorum makes a commitment.
         type Anchors: Anchors;
+
+        /// What the anchors lose if they sign against themselves or neglect their duty.
+        type AnchorBonds: AnchorBonds;
 
         /// The randomness that ranks the writers. Must be of an epoch that ended before the block that asks for it.
         type Randomness: PeriodRandomness;
@@ -105,7 +147,13 @@ pub mod pallet {
         #[pallet::constant]
         type History: Get<Period>;
 
-        /// What the call and the clock cost.
+        /// The share of its bond that an anchor loses if it signed two commitments that contradict each other.
+        type EquivocationSlash: Get<Permill>;
+
+        /// With how many strikes an anchor is suspended. Zero counts as one.
+        type MaxStrikes: Get<u32>;
+
+        /// What the calls and the clock cost.
         type WeightInfo: WeightInfo;
     }
 
@@ -143,10 +191,22 @@ pub mod pallet {
     #[pallet::storage]
     pub type Commitments<T: Config> = StorageMap<_, Twox64Concat, Period, StoredCommitment>;
 
-    /// How often each anchor let its turn pass. Raised by [`Call::submit`], for at most one entry an organisation that ever was an
-    /// active anchor.
+    /// How often each anchor let its turn pass and didn't make up for it. Raised, lowered and removed by [`Call::submit`], which also
+    /// removes those of who is no active anchor any more: there are never more entries than anchors.
     #[pallet::storage]
     pub type Strikes<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, u32, ValueQuery>;
+
+    /// The peaks over the hashes of all commitments that were ever accepted, in their order. Written by [`Call::submit`].
+    #[pallet::storage]
+    pub type Ancestry<T: Config> = StorageValue<_, MountainRange, ValueQuery>;
+
+    /// Who was reported for signing against itself, by the period of what it signed, for the running period and the last
+    /// [`Config::History`].
+    ///
+    /// Written by [`Call::report_equivocation`]; the hook removes the oldest in the first block of each period.
+    #[pallet::storage]
+    pub type Equivocators<T: Config> =
+        StorageMap<_, Twox64Concat, Period, BoundedVec<AccountId, ConstU32<MAX_EQUIVOCATORS>>, ValueQuery>;
 
     /// Starts the clock; there is nothing to configure.
     #[pallet::genesis_config]
@@ -164,6 +224,7 @@ pub mod pallet {
         }
     }
 
+    /// What happened.
     #[pallet::event]
     #[pallet::generate_deposit(pub(crate) fn deposit_event)]
     pub enum Event<T: Config> {
@@ -197,8 +258,22 @@ pub mod pallet {
             /// The period.
             period: Period,
         },
+        /// An organisation was proved to have signed two commitments that contradict each other.
+        EquivocationProven {
+            /// The organisation.
+            anchor: AccountId,
+            /// The period of both commitments.
+            period: Period,
+            /// What it lost of its bond, in planck.
+            slashed: Balance,
+            /// Whether it was suspended by this. It was not if it had no seat, was suspended already, or too few would be left.
+            suspended: bool,
+            /// Who proved it.
+            reporter: AccountId,
+        },
     }
 
+    /// Why a call was refused.
     #[pallet::error]
     pub enum Error<T> {
         /// The origin acts for no active anchor. Sign with an active organisation's account or its signing key.
@@ -225,6 +300,17 @@ pub mod pallet {
         QuorumTooFew,
         /// A signature in the certificate is not its member's over this commitment. Leave that signature out.
         QuorumBadSignature,
+        /// The two don't contradict each other, or the key did not sign both on this chain. Bring two different commitments of one writer for
+        /// one period, each with the key's signature over its attestation.
+        NotAnEquivocation,
+        /// The period has not begun, or is kept no more. Report while it is among `Periods`.
+        PeriodNotKept,
+        /// The key is no organisation's, and was none's until not long ago: there is no bond to answer for it. Report sooner next time.
+        UnknownKey,
+        /// This organisation has answered for this period. Report another period, if it signed against itself there too.
+        AlreadyReported,
+        /// As many organisations as can be remembered were reported for this period. Report what they did in another one.
+        TooManyReports,
     }
 
     #[pallet::hooks]
@@ -256,7 +342,8 @@ pub mod pallet {
         ///
         /// The period must be over and all before it committed or skipped; the commitment must name the hash of the last one, and it must be
         /// the writer's turn. `certificate` proves that more than two thirds of the active anchors attested the payload hash of
-        /// `commitment`. Anchors that let their turn pass get a strike. An accepted commitment costs no fee.
+        /// `commitment`. Anchors that let their turn pass get a strike, and with too many are suspended; the writer loses one. An
+        /// accepted commitment costs no fee.
         ///
         /// ## Errors
         ///
@@ -279,6 +366,34 @@ pub mod pallet {
             let weight = T::WeightInfo::submit(anchors).saturating_add(T::OnCommitment::weight());
             Ok((Some(weight), Pays::No).into())
         }
+
+        /// Prove that an anchor signed two commitments that contradict each other.
+        ///
+        /// ## Dispatch Origin
+        ///
+        /// Signed by anyone.
+        ///
+        /// ## Details
+        ///
+        /// The evidence holds two different commitments of one writer for one period, and a signature by one key over the attestation of
+        /// each. The organisation whose key it is, or was until not long ago, loses [`Config::EquivocationSlash`] of its bond, also of one
+        /// that is departing, and is suspended until the next election unless too few anchors would be left. The sender gets a share of what
+        /// it loses. Once for each organisation and period. A report that proves true costs no fee.
+        ///
+        /// ## Errors
+        ///
+        /// [`Error::PeriodNotKept`], [`Error::UnknownKey`], [`Error::AlreadyReported`], [`Error::TooManyReports`],
+        /// [`Error::NotAnEquivocation`].
+        ///
+        /// ## Events
+        ///
+        /// [`Event::EquivocationProven`], after those of the slash and the suspension.
+        #[pallet::call_index(1)]
+        #[pallet::weight(T::WeightInfo::report_equivocation())]
+        pub fn report_equivocation(origin: OriginFor<T>, evidence: Box<Equivocation>) -> DispatchResultWithPostInfo {
+            Self::do_report_equivocation(ensure_signed(origin)?, *evidence)?;
+            Ok(Pays::No.into())
+        }
     }
 
     #[pallet::view_functions]
@@ -296,14 +411,74 @@ pub mod pallet {
 
         /// Whether `operation` is under the commitment of `period` where `proof` says. No, if the commitment is not kept any more.
         pub fn proves_operation(period: Period, operation: Operation, proof: MerkleProof) -> bool {
-            Commitments::<T>::get(period)
-                .is_some_and(|stored| stored.commitment.operations.contains(&operation, &proof))
+            Self::kept(period).is_some_and(|commitment| commitment.operations.contains(&operation, &proof))
         }
 
         /// Whether `entry` is under the report of `period`'s commitment where `proof` says. No, if the commitment is not kept any more.
         pub fn proves_report(period: Period, entry: ReportEntry, proof: MerkleProof) -> bool {
-            entry.period == period
-                && Commitments::<T>::get(period).is_some_and(|stored| stored.commitment.report.contains(&entry, &proof))
+            Self::kept(period).is_some_and(|commitment| Self::has_report(&commitment, &entry, &proof))
+        }
+
+        /// Whether `assignment` is under the commitment of `period` where `proof` says. No, if the commitment is not kept any more.
+        pub fn proves_assignment(period: Period, assignment: Assignment, proof: MerkleProof) -> bool {
+            Self::kept(period).is_some_and(|commitment| commitment.assignments.contains(&assignment, &proof))
+        }
+
+        /// Whether the operation that `leaf` is about happened on this instance in `period`. Nothing, if `leaf` is not under the period's
+        /// commitment where `proof` says, if it is no readable bitmap, or if the commitment is not kept any more.
+        pub fn operation_happened(
+            period: Period,
+            leaf: OperationBitmap,
+            proof: MerkleProof,
+            instance: InstanceIndex,
+        ) -> Option<bool> {
+            Self::bit(&Self::kept(period)?, &leaf, &proof, instance)
+        }
+
+        /// Whether `commitment` was accepted on this chain as number `ancestry.leaf_index` of all, kept or not.
+        pub fn verify_commitment(commitment: Commitment, ancestry: MerkleProof) -> bool {
+            Self::was_accepted(&commitment, &ancestry)
+        }
+
+        /// As `proves_operation`, under a commitment that need not be kept: its number and place among all is `ancestry`.
+        pub fn proves_old_operation(
+            commitment: Commitment,
+            ancestry: MerkleProof,
+            operation: Operation,
+            proof: MerkleProof,
+        ) -> bool {
+            commitment.operations.contains(&operation, &proof) && Self::was_accepted(&commitment, &ancestry)
+        }
+
+        /// As `proves_report`, under a commitment that need not be kept: its number and place among all is `ancestry`.
+        pub fn proves_old_report(
+            commitment: Commitment,
+            ancestry: MerkleProof,
+            entry: ReportEntry,
+            proof: MerkleProof,
+        ) -> bool {
+            Self::has_report(&commitment, &entry, &proof) && Self::was_accepted(&commitment, &ancestry)
+        }
+
+        /// As `proves_assignment`, under a commitment that need not be kept: its number and place among all is `ancestry`.
+        pub fn proves_old_assignment(
+            commitment: Commitment,
+            ancestry: MerkleProof,
+            assignment: Assignment,
+            proof: MerkleProof,
+        ) -> bool {
+            commitment.assignments.contains(&assignment, &proof) && Self::was_accepted(&commitment, &ancestry)
+        }
+
+        /// As `operation_happened`, under a commitment that need not be kept: its number and place among all is `ancestry`.
+        pub fn old_operation_happened(
+            commitment: Commitment,
+            ancestry: MerkleProof,
+            leaf: OperationBitmap,
+            proof: MerkleProof,
+            instance: InstanceIndex,
+        ) -> Option<bool> {
+            Self::bit(&commitment, &leaf, &proof, instance).filter(|_| Self::was_accepted(&commitment, &ancestry))
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use frame_support::{derive_impl, parameter_types, traits::Hooks};
 use smartlayer_primitives::{
-    commitment::Commitment,
+    commitment::{Commitment, Equivocation},
     merkle::MerkleRoot,
     payload::Payload,
-    quorum::{attestation, AnchorSet, Member, QuorumCertificate, QuorumError},
-    traits::{Anchors, OnCommitment, PeriodRandomness},
-    AccountId, BlockNumber, Hash, Period,
+    quorum::{attestation, AnchorKey, AnchorSet, Member, QuorumCertificate, QuorumError},
+    traits::{AnchorBonds, Anchors, OnCommitment, PeriodRandomness},
+    AccountId, Balance, BlockNumber, Hash, Period,
 };
 use sp_core::{sr25519, ConstU32, Pair};
-use sp_runtime::{traits::IdentityLookup, BuildStorage};
+use sp_runtime::{traits::IdentityLookup, BuildStorage, DispatchError, Permill};
 
 use crate as pallet_commitment_snapshots;
 
@@ -38,9 +38,21 @@ parameter_types! {
     pub static Seed: (Hash, BlockNumber) = (Hash::repeat_byte(1), 0);
     /// What was told on each accepted commitment.
     pub static Told: Vec<(Period, Vec<AccountId>)> = vec![];
+    pub static MaxStrikes: u32 = 100;
+    pub static EquivocationSlash: Permill = Permill::from_percent(50);
+    /// How many were elected.
+    pub static Elected: usize = 0;
+    /// Keys that an organisation gave up, and is still asked about.
+    pub static FormerKeys: Vec<(AnchorKey, AccountId)> = vec![];
+    /// Who was slashed, and who reported it.
+    pub static Slashed: Vec<(AccountId, AccountId)> = vec![];
+    /// Who was suspended.
+    pub static Suspended: Vec<AccountId> = vec![];
 }
 
 pub const HISTORY: Period = 5;
+/// What each organisation has bonded.
+pub const BOND: Balance = 1_000;
 
 /// The active set; an anchor's signing key is an account too.
 pub struct Active;
@@ -58,7 +70,38 @@ impl Anchors for Active {
     }
     #[cfg(feature = "runtime-benchmarks")]
     fn activate_for_benchmark(members: Vec<Member>) {
+        Elected::set(members.len());
         ActiveSet::set(AnchorSet { id: 1, members: members.try_into().unwrap() });
+    }
+}
+
+/// Everyone from account 1 to account 250 has a bond; suspension leaves two thirds of the elected.
+pub struct Bonds;
+
+impl AnchorBonds for Bonds {
+    fn owner_of_key(key: &AnchorKey) -> Option<AccountId> {
+        let former = FormerKeys::get().into_iter().find(|(former, _)| former == key).map(|(_, owner)| owner);
+        let members = ActiveSet::get().members;
+        let active = members.into_iter().find(|member| member.key == *key).map(|member| member.account);
+        former.or(active).or_else(|| (1..=250).map(account).find(|account| anchor_pair(account).public() == *key))
+    }
+    fn seize(_: &AccountId, _: Balance, _: &AccountId) -> Balance {
+        0
+    }
+    fn slash(anchor: &AccountId, fraction: Permill, reporter: &AccountId) -> Result<Balance, DispatchError> {
+        Slashed::mutate(|slashed| slashed.push((anchor.clone(), reporter.clone())));
+        Ok(fraction.mul_ceil(BOND))
+    }
+    fn suspend(anchor: &AccountId) -> bool {
+        let mut set = ActiveSet::get();
+        set.members.retain(|member| member.account != *anchor);
+        if set.members == ActiveSet::get().members || set.members.len() * 3 < Elected::get() * 2 {
+            return false;
+        }
+        set.id += 1;
+        ActiveSet::set(set);
+        Suspended::mutate(|suspended| suspended.push(anchor.clone()));
+        true
     }
 }
 
@@ -84,6 +127,9 @@ impl OnCommitment for Recorder {
 
 impl pallet_commitment_snapshots::Config for Test {
     type Anchors = Active;
+    type AnchorBonds = Bonds;
+    type EquivocationSlash = EquivocationSlash;
+    type MaxStrikes = MaxStrikes;
     type Randomness = Randomness;
     type OnCommitment = Recorder;
     type PeriodLength = PeriodLength;
@@ -111,6 +157,7 @@ pub fn elect(numbers: impl IntoIterator<Item = u8>) {
         .map(account)
         .map(|account| Member { key: anchor_pair(&account).public(), account })
         .collect();
+    Elected::set(members.len());
     ActiveSet::mutate(|set| *set = AnchorSet { id: set.id + 1, members: members.try_into().unwrap() });
 }
 
@@ -145,6 +192,18 @@ pub fn certified(commitment: &Commitment, positions: impl IntoIterator<Item = us
     set.certificate(positions.into_iter().map(|i| (i, anchor_pair(&set.members[i].account).sign(&message))))
 }
 
+/// The evidence that the key of `pair` signed `first` and `second`.
+pub fn signed_both(pair: &sr25519::Pair, first: &Commitment, second: &Commitment) -> Equivocation {
+    let sign = |commitment: &Commitment| pair.sign(&attestation(&genesis(), commitment.payload_hash(&genesis())));
+    Equivocation {
+        key: pair.public(),
+        first: first.clone(),
+        first_signature: sign(first),
+        second: second.clone(),
+        second_signature: sign(second),
+    }
+}
+
 /// Runs the hook of every block up to `block`, and checks what must be true after each.
 pub fn run_to(block: BlockNumber) {
     while System::block_number() < block {
@@ -160,6 +219,10 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     Grace::set(3);
     Seed::set((Hash::repeat_byte(1), 0));
     Told::set(vec![]);
+    MaxStrikes::set(100);
+    FormerKeys::set(vec![]);
+    Slashed::set(vec![]);
+    Suspended::set(vec![]);
     elect(1..=4);
     let mut storage = frame_system::GenesisConfig::<Test>::default().build_storage().unwrap();
     pallet_commitment_snapshots::GenesisConfig::<Test>::default().assimilate_storage(&mut storage).unwrap();

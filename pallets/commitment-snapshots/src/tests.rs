@@ -1,4 +1,8 @@
-//! The clock, the call and its failures, outages, and random histories.
+//! The clock, the writing of commitments and its failures, outages, and random histories; discipline and proofs beside it.
+
+mod equivocation;
+mod proofs;
+mod strikes;
 
 use frame_support::{
     assert_noop, assert_ok,
@@ -8,19 +12,18 @@ use frame_support::{
 use proptest::prelude::*;
 use smartlayer_primitives::{
     commitment::{Commitment, PeriodClock, PeriodRecord},
-    merkle::{prove, MerkleRoot},
-    operation::Operation,
+    history,
     payload::Payload,
     quorum::QuorumCertificate,
-    receipt::{Receipt, SignedReceipt},
-    report::ReportEntry,
     traits::{OnCommitment, Snapshots},
-    AccountId, Hash, InstanceId, Period,
+    AccountId, Hash, Period,
 };
 use sp_core::Pair;
-use sp_runtime::{DispatchError, Permill};
+use sp_runtime::DispatchError;
 
-use crate::{mock::*, Clock, Commitments, Error, Event, LastHash, NextToCommit, Periods, Strikes};
+use crate::{
+    mock::*, Ancestry, Clock, Commitments, Equivocators, Error, Event, LastHash, NextToCommit, Periods, Strikes,
+};
 
 fn origin(who: &AccountId) -> RuntimeOrigin {
     RuntimeOrigin::signed(who.clone())
@@ -47,8 +50,9 @@ fn events() -> Vec<Event<Test>> {
         .collect()
 }
 
-fn strikes() -> u32 {
-    Strikes::<Test>::iter_values().sum()
+/// How many turns were missed so far.
+fn missed() -> usize {
+    events().iter().filter(|event| matches!(event, Event::DutyMissed { .. })).count()
 }
 
 #[test]
@@ -67,6 +71,7 @@ fn a_period_and_its_commitment() {
 
         // It is kept, and the next one will name its hash.
         assert_eq!(<CommitmentSnapshots as Snapshots>::commitment(0), Some(commitment.clone()));
+        assert_eq!(CommitmentSnapshots::committed_at(0), Some(10));
         assert_eq!(LastHash::<Test>::get(), commitment.payload_hash(&genesis()));
         assert_eq!(NextToCommit::<Test>::get(), 1);
     });
@@ -89,6 +94,8 @@ mod clock {
             assert_eq!(Periods::<Test>::get(1), record(2, None));
             // A seed stays what it was when its period began.
             Seed::set((Hash::repeat_byte(3), 12));
+            let seeds = [0, 1, 2].map(<CommitmentSnapshots as Snapshots>::seed);
+            assert_eq!(seeds, [Some(Hash::repeat_byte(1)), Some(Hash::repeat_byte(2)), None]);
             run_to(20);
             assert_eq!(Periods::<Test>::get(1), record(2, Some(20)));
             assert_eq!(
@@ -164,7 +171,7 @@ mod submit {
             let stored = Commitments::<Test>::get(0).unwrap();
             assert_eq!((stored.hash, stored.block), (commitment.payload_hash(&genesis()), 10));
             assert_eq!(events().last(), Some(&Event::Committed { period: 0, hash: stored.hash, writer }));
-            assert_eq!(strikes(), 0);
+            assert_eq!(missed(), 0);
         });
     }
 
@@ -175,7 +182,7 @@ mod submit {
                 run_to((period + 1) * 10);
                 assert_ok!(bring(period, &ranked(period, 0)));
             }
-            assert_eq!(strikes(), 0);
+            assert_eq!(missed(), 0);
             assert_eq!(Commitments::<Test>::iter().count() as u32, HISTORY);
         });
     }
@@ -222,7 +229,7 @@ mod submit {
     }
 
     #[test]
-    fn a_stand_in_writes_and_the_missing_get_strikes() {
+    fn a_stand_in_writes_and_the_missing_get_missed() {
         run(|| {
             let ranking = CommitmentSnapshots::duty(0);
             run_to(16);
@@ -239,7 +246,7 @@ mod submit {
         run(|| {
             run_to(17);
             assert_ok!(bring(0, &ranked(0, 0)));
-            assert_eq!(strikes(), 0);
+            assert_eq!(missed(), 0);
         });
     }
 
@@ -371,84 +378,14 @@ mod outage {
             run_to(40);
             // Period 0 was everybody's to write for a long time.
             assert_ok!(bring(0, &ranked(0, 3)));
-            assert_eq!(strikes(), 3);
+            assert_eq!(missed(), 3);
             // Period 1 only since this very block: its last in rank may write, but nobody missed anything.
             assert_ok!(bring(1, &ranked(1, 3)));
-            assert_eq!(strikes(), 3);
+            assert_eq!(missed(), 3);
             // Two grace intervals later two anchors had theirs.
             run_to(46);
             assert_ok!(bring(2, &ranked(2, 3)));
-            assert_eq!(strikes(), 5);
-        });
-    }
-}
-
-mod proofs {
-    use super::*;
-
-    fn operation(index: u32) -> Operation {
-        let receipt = Receipt {
-            node: account(50),
-            session: Hash::zero(),
-            charged: 1,
-            cumulative: index.into(),
-            request_hash: Hash::zero(),
-            result_hash: Hash::zero(),
-            operation: None,
-        };
-        let signature = sp_core::sr25519::Signature::default().into();
-        Operation {
-            instance: InstanceId { token_type: 1, index },
-            kind: 0,
-            receipt: SignedReceipt { receipt, signature },
-        }
-    }
-
-    fn entry(n: u8, period: Period) -> ReportEntry {
-        ReportEntry {
-            period,
-            node: account(n),
-            availability: Permill::one(),
-            p95_latency_ms: 10,
-            served_value: 1,
-            score: Permill::one(),
-            reward_weight: 1,
-        }
-    }
-
-    #[test]
-    fn what_is_under_a_commitment_can_be_proved() {
-        run(|| {
-            run_to(10);
-            let operations: Vec<_> = (0..7).map(operation).collect();
-            let report: Vec<_> = [entry(50, 0), entry(51, 0), entry(52, 1)].to_vec();
-            let writer = ranked(0, 0);
-            let commitment = Commitment {
-                operations: MerkleRoot::of(&operations),
-                report: MerkleRoot::of(&report),
-                ..commitment(0, &writer)
-            };
-            let certificate = certified(&commitment, 0..4);
-            assert_ok!(submit(&writer, commitment, certificate));
-
-            let proof = prove(&operations, 5).unwrap();
-            assert!(CommitmentSnapshots::proves_operation(0, operations[5].clone(), proof.clone()));
-            assert!(!CommitmentSnapshots::proves_operation(0, operations[4].clone(), proof.clone()));
-            assert!(!CommitmentSnapshots::proves_operation(0, operation(9), proof.clone()));
-            assert!(!CommitmentSnapshots::proves_operation(1, operations[5].clone(), proof));
-
-            let proof = prove(&report, 1).unwrap();
-            assert!(CommitmentSnapshots::proves_report(0, report[1].clone(), proof.clone()));
-            assert!(!CommitmentSnapshots::proves_report(0, report[0].clone(), proof));
-            // An entry that speaks of another period proves nothing about this one.
-            assert!(!CommitmentSnapshots::proves_report(0, report[2].clone(), prove(&report, 2).unwrap()));
-
-            // As long as the commitment is kept.
-            let proof = prove(&operations, 5).unwrap();
-            run_to(59);
-            assert!(CommitmentSnapshots::proves_operation(0, operations[5].clone(), proof.clone()));
-            run_to(60);
-            assert!(!CommitmentSnapshots::proves_operation(0, operations[5].clone(), proof));
+            assert_eq!(missed(), 5);
         });
     }
 }
@@ -469,7 +406,7 @@ fn nobody_has_a_turn_without_anchors() {
 
 #[test]
 fn try_state_sees_what_is_wrong() {
-    let broken = |breaks: fn()| {
+    fn broken(breaks: impl FnOnce()) {
         new_test_ext().execute_with(|| {
             run_to(20);
             assert_ok!(bring(0, &ranked(0, 0)));
@@ -478,7 +415,7 @@ fn try_state_sees_what_is_wrong() {
             breaks();
             assert!(CommitmentSnapshots::do_try_state().is_err());
         });
-    };
+    }
     broken(|| NextToCommit::<Test>::put(3));
     broken(LastHash::<Test>::kill);
     broken(Clock::<Test>::kill);
@@ -488,6 +425,18 @@ fn try_state_sees_what_is_wrong() {
     broken(|| Commitments::<Test>::mutate(1, |c| c.as_mut().unwrap().commitment.previous = Hash::zero()));
     broken(|| Commitments::<Test>::mutate(0, |c| c.as_mut().unwrap().hash = Hash::zero()));
     broken(|| Commitments::<Test>::insert(2, Commitments::<Test>::get(1).unwrap()));
+    broken(Ancestry::<Test>::kill);
+    broken(|| Ancestry::<Test>::mutate(|ancestry| ancestry.leaves += 1));
+    broken(|| Ancestry::<Test>::mutate(|ancestry| assert!(ancestry.push(Hash::zero()))));
+    broken(|| Strikes::<Test>::insert(account(1), 0));
+    broken(|| (0..200).for_each(|n| Strikes::<Test>::insert(account(n), 1)));
+    let reported = |accounts: &[u8]| {
+        sp_runtime::BoundedVec::truncate_from(accounts.iter().map(|n| account(*n)).collect::<Vec<_>>())
+    };
+    let [nobody, one, twice] = [reported(&[]), reported(&[1]), reported(&[1, 2, 1])];
+    broken(move || Equivocators::<Test>::insert(1, nobody.clone()));
+    broken(move || Equivocators::<Test>::insert(9, one.clone()));
+    broken(move || Equivocators::<Test>::insert(1, twice.clone()));
 }
 
 #[derive(Clone, Debug)]
@@ -497,6 +446,8 @@ enum Step {
     Elect { first: u8, count: u8 },
     Govern { length: u32, grace: u32 },
     Reseed(u8),
+    Report { anchor: u8, back: u32, fabricated: bool },
+    MaxStrikes(u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -507,16 +458,22 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..5u8, 0..6u8).prop_map(|(first, count)| Step::Elect { first, count }),
         1 => (0..15u32, 0..5u32).prop_map(|(length, grace)| Step::Govern { length, grace }),
         1 => any::<u8>().prop_map(Step::Reseed),
+        1 => (1..9u8, 0..9u32, any::<bool>())
+            .prop_map(|(anchor, back, fabricated)| Step::Report { anchor, back, fabricated }),
+        1 => (0..5u32).prop_map(Step::MaxStrikes),
     ]
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..Default::default() })]
 
-    /// Whatever happens: one commitment a period and in order, by a quorum, never early; and the chain can always go on.
+    /// Whatever happens: one commitment a period and in order, by a quorum, never early; the chain can always go on; every commitment can be
+    /// proved for ever; nobody answers twice for one period, or for what it did not do.
     #[test]
     fn no_history_forks_or_blocks_the_chain(steps in prop::collection::vec(step(), 1..40)) {
         run(|| {
+            let mut accepted = Vec::new();
+            let mut reported = std::collections::BTreeSet::new();
             for step in steps {
                 match step {
                     Step::Blocks(count) => run_to(System::block_number() + count),
@@ -531,12 +488,13 @@ proptest! {
                         let allowed = ahead == 0
                             && signers.min(members) * 3 > members * 2
                             && turn.is_some_and(|turn| turn <= System::block_number());
-                        let before = strikes();
-                        let result = submit(&writer, commitment, certificate);
+                        let before = missed();
+                        let result = submit(&writer, commitment.clone(), certificate);
                         assert_eq!(result.is_ok(), allowed, "{result:?}");
                         if allowed {
                             assert_eq!(NextToCommit::<Test>::get(), next + 1);
-                            assert!(strikes() - before <= rank as u32);
+                            accepted.push(commitment);
+                            assert!(missed() - before <= rank);
                         } else {
                             assert_eq!((NextToCommit::<Test>::get(), LastHash::<Test>::get()), (next, last));
                         }
@@ -546,12 +504,38 @@ proptest! {
                         PeriodLength::set(length);
                         Grace::set(grace);
                     },
+                    Step::Report { anchor, back, fabricated } => {
+                        let back = back.min(CommitmentSnapshots::current_period());
+                        let period = CommitmentSnapshots::current_period() - back;
+                        let first = commitment(period, &account(anchor));
+                        let second = Commitment { report: Default::default(), ..first.clone() };
+                        let mut evidence = signed_both(&anchor_pair(&account(anchor)), &first, &second);
+                        if fabricated {
+                            evidence.second.bitmaps = Default::default();
+                        }
+                        let allowed = back <= HISTORY && !fabricated && !reported.contains(&(anchor, period));
+                        let slashed = Slashed::get().len();
+                        let result = CommitmentSnapshots::report_equivocation(origin(&anyone()), Box::new(evidence));
+                        assert_eq!(result.is_ok(), allowed, "{result:?}");
+                        assert_eq!(Slashed::get().len() - slashed, usize::from(allowed));
+                        if allowed {
+                            reported.insert((anchor, period));
+                        }
+                    },
+                    Step::MaxStrikes(most) => MaxStrikes::set(most),
                     Step::Reseed(seed) => Seed::set((Hash::repeat_byte(seed), System::block_number())),
                 }
                 CommitmentSnapshots::do_try_state().unwrap();
             }
             let periods: Vec<_> = Told::get().into_iter().map(|(period, _)| period).collect();
             assert!(periods.windows(2).all(|pair| pair[0] < pair[1]), "a period twice, or out of order");
+            assert_eq!(accepted.iter().map(|commitment| commitment.period).collect::<Vec<_>>(), periods);
+            let hashes: Vec<_> = accepted.iter().map(|commitment| commitment.payload_hash(&genesis())).collect();
+            assert_eq!(Ancestry::<Test>::get(), hashes.iter().copied().collect());
+            for (number, commitment) in (0u32..).zip(accepted) {
+                let ancestry = history::prove(&hashes, number).unwrap();
+                assert!(CommitmentSnapshots::verify_commitment(commitment, ancestry));
+            }
 
             // Once there are anchors and the running period is over, its first in rank can go on.
             elect(1..=4);
