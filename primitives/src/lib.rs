@@ -34,5 +34,6 @@ pub mod session;
 pub mod sla;
 pub mod token;
 pub mod traits;
+pub mod watchtower;
 
 pub use ids::*;

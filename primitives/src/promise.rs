@@ -80,6 +80,11 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// The session that is claimed from. The promise itself names it, or the node's channel in it.
+    pub fn session(&self) -> SessionId {
+        self.allocation.as_ref().map_or(self.promise.promise.session, |signed| signed.allocation.session)
+    }
+
     /// What is owed in total: the promise's cumulative amount and one unit for each tick. Nothing if that is more than a balance can
     /// be, or if there are ticks without a commitment. Whether the ticks are good is for [`TickCommitment::verify`] to say.
     pub fn owed(&self) -> Option<Balance> {

@@ -1,55 +1,69 @@
-//! What the calls do.
+//! Opening and closing sessions.
 
 use frame_support::{
+    dispatch::{DispatchResultWithPostInfo, PostDispatchInfo},
     ensure,
     pallet_prelude::{DispatchError, DispatchResult, Get},
-    storage::with_storage_layer,
-    traits::{
-        fungible::{Inspect, MutateHold},
-        tokens::{DepositConsequence, Fortitude, Precision, Provenance, Restriction},
-    },
+    traits::{fungible::MutateHold, tokens::Precision},
 };
 use smartlayer_primitives::{
-    fees,
-    promise::{session_id, SignedPromise},
-    session::Session,
-    traits::ServiceNodes,
-    AccountId, Balance, Hash, SessionId,
+    notary::{Notary, Round, MAX_SESSION_NODES},
+    promise::{session_id, Claim},
+    quorum::Member,
+    session::{Beneficiary, IssuerShare, Payee, Session},
+    traits::{Anchors, ServiceNodes, TokenTypes},
+    AccountId, Balance, BlockNumber, Hash, SessionId, TokenTypeId,
 };
 
-use crate::{Config, Error, Event, HoldReason, LastNonce, Pallet, Sessions};
+use crate::{
+    settle::Payouts, Channels, Config, Error, Event, FreeClaims, HoldReason, LastNonce, Pallet, Reported, Sessions,
+    WeightInfo,
+};
 
 impl<T: Config> Pallet<T> {
     pub(crate) fn do_open(
         payer: AccountId,
-        node: AccountId,
+        beneficiary: Beneficiary,
         signer: AccountId,
+        token_type: Option<TokenTypeId>,
         deposit: Balance,
         nonce: u64,
+        lifetime: BlockNumber,
     ) -> DispatchResult {
-        ensure!(T::ServiceNodes::is_bonded(&node), Error::<T>::NodeNotBonded);
+        let now = Self::now();
+        let (payee, room) = Self::payee(&beneficiary, now)?;
+        let issuer = token_type.map(Self::issuer).transpose()?;
+        ensure!(lifetime > 0 && lifetime <= T::MaxLifetime::get(), Error::<T>::BadLifetime);
         ensure!(deposit >= T::MinDeposit::get(), Error::<T>::DepositTooLow);
         ensure!(LastNonce::<T>::get(&payer).is_none_or(|last| nonce > last), Error::<T>::NonceNotHigher);
-        let session = session_id(&Self::genesis(), &payer, &node, nonce);
+        let session = session_id(&Self::genesis(), &payer, beneficiary.account(), nonce);
         ensure!(!Sessions::<T>::contains_key(session), Error::<T>::SessionExists);
 
+        // More than a balance can be is more than anybody can pay.
+        let storage_deposit =
+            T::ChannelDeposit::get().saturating_mul(room.into()).saturating_add(T::StorageDeposit::get());
         T::Currency::hold(&HoldReason::Session.into(), &payer, deposit)?;
+        T::Currency::hold(&HoldReason::SessionStorage.into(), &payer, storage_deposit)?;
         LastNonce::<T>::insert(&payer, nonce);
         Sessions::<T>::insert(
             session,
             Session {
                 payer: payer.clone(),
-                node: node.clone(),
+                payee,
                 signer,
+                issuer,
                 deposit,
                 paid: 0,
                 burned: 0,
+                issuer_paid: 0,
+                storage_deposit,
                 burn_rate: T::BurnRate::get(),
                 challenge_window: T::ChallengeWindow::get(),
+                expires_at: now.saturating_add(lifetime),
                 closing_at: None,
             },
         );
-        Self::deposit_event(Event::Opened { session, payer, node, deposit });
+        Self::deposit_event(Event::Opened { session, payer, beneficiary, deposit });
         Ok(())
     }
 
@@ -66,132 +80,111 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    pub(crate) fn do_claim(promise: &SignedPromise) -> DispatchResult {
-        let id = promise.promise.session;
+    pub(crate) fn do_close(who: AccountId, id: SessionId, last: Option<&Claim>) -> DispatchResult {
         let mut session = Sessions::<T>::get(id).ok_or(Error::<T>::NoSuchSession)?;
-        Self::settle(&mut session, promise)?;
-        Sessions::<T>::insert(id, session);
-        Ok(())
-    }
-
-    pub(crate) fn do_claim_batch(promises: &[SignedPromise]) {
-        for promise in promises {
-            // A layer each, so that a claim that fails half-way leaves nothing behind.
-            if let Err(error) = with_storage_layer(|| Self::do_claim(promise)) {
-                Self::deposit_event(Event::ClaimFailed { session: promise.promise.session, error });
-            }
-        }
-    }
-
-    pub(crate) fn do_close(who: AccountId, id: SessionId, last: Option<SignedPromise>) -> DispatchResult {
-        let mut session = Sessions::<T>::get(id).ok_or(Error::<T>::NoSuchSession)?;
-        ensure!(T::ServiceNodes::acting_for(&who).as_ref() == Some(&session.node), Error::<T>::NotTheNode);
-        if let Some(promise) = last {
-            ensure!(promise.promise.session == id, Error::<T>::OtherSession);
+        let node = T::ServiceNodes::acting_for(&who);
+        ensure!(node.is_some() && node.as_ref() == session.node(), Error::<T>::NotTheNode);
+        if let Some(claim) = last {
+            ensure!(claim.session() == id, Error::<T>::OtherSession);
             // A watchtower may have been faster with the same promise; the node still wants to close.
-            if promise.promise.cumulative > session.claimed() {
-                Self::settle(&mut session, &promise)?;
+            if claim.owed().is_none_or(|owed| owed.min(session.deposit) > session.claimed()) {
+                let due = Self::examine(id, &session, claim, &Self::genesis())?;
+                let mut payouts = Payouts::<T>::default();
+                Self::settle(id, &mut session, due, &mut payouts)?;
+                payouts.pay();
             }
         }
         Self::refund_and_remove(id, session)
     }
 
-    pub(crate) fn do_request_close(payer: AccountId, id: SessionId) -> DispatchResult {
-        let mut session = Self::session_of_payer(&payer, id)?;
+    pub(crate) fn do_request_close(who: AccountId, id: SessionId) -> DispatchResult {
+        let mut session = Sessions::<T>::get(id).ok_or(Error::<T>::NoSuchSession)?;
+        let now = Self::now();
+        ensure!(session.payer == who || now >= session.expires_at, Error::<T>::NotThePayer);
         ensure!(session.closing_at.is_none(), Error::<T>::Closing);
-        let at = frame_system::Pallet::<T>::block_number().saturating_add(session.challenge_window);
+        // A notary that has not begun yet gets its nodes the whole window, too.
+        let from = match &session.payee {
+            Payee::Node(_) => now,
+            Payee::Network(notary) => now.max(notary.current.starts_at),
+        };
+        let at = from.saturating_add(session.challenge_window);
         session.closing_at = Some(at);
         Sessions::<T>::insert(id, session);
         Self::deposit_event(Event::CloseRequested { session: id, at });
         Ok(())
     }
 
-    pub(crate) fn do_finish(id: SessionId) -> DispatchResult {
+    pub(crate) fn do_finish(id: SessionId) -> DispatchResultWithPostInfo {
         let session = Sessions::<T>::get(id).ok_or(Error::<T>::NoSuchSession)?;
         let at = session.closing_at.ok_or(Error::<T>::NotClosing)?;
-        ensure!(frame_system::Pallet::<T>::block_number() >= at, Error::<T>::WindowOpen);
-        Self::refund_and_remove(id, session)
-    }
-
-    /// Moves the money that `promise` owes beyond what `session` paid before, and says so. The caller stores `session`.
-    fn settle(session: &mut Session, promise: &SignedPromise) -> DispatchResult {
-        let cumulative = promise.promise.cumulative;
-        ensure!(cumulative <= session.deposit, Error::<T>::OverDeposit);
-        let amount = cumulative.checked_sub(session.claimed()).filter(|new| *new > 0).ok_or(Error::<T>::NothingNew)?;
-        ensure!(promise.verify(&Self::genesis(), &session.signer), Error::<T>::BadSignature);
-
-        let fees::Settlement { burned, paid } = fees::settle(amount, session.burn_rate);
-        let reason = HoldReason::Session.into();
-        ensure!(
-            T::Currency::can_deposit(&session.node, paid, Provenance::Extant) == DepositConsequence::Success,
-            Error::<T>::NodeCannotReceive
-        );
-        T::Currency::burn_held(&reason, &session.payer, burned, Precision::Exact, Fortitude::Force)?;
-        T::Currency::transfer_on_hold(
-            &reason,
-            &session.payer,
-            &session.node,
-            paid,
-            Precision::Exact,
-            Restriction::Free,
-            Fortitude::Force,
-        )?;
-        session.burned = session.burned.saturating_add(burned);
-        session.paid = session.paid.saturating_add(paid);
-        Self::deposit_event(Event::Claimed {
-            session: promise.promise.session,
-            node: session.node.clone(),
-            paid,
-            burned,
-            cumulative,
-        });
-        Ok(())
+        ensure!(Self::now() >= at, Error::<T>::WindowOpen);
+        let nodes = match &session.payee {
+            Payee::Node(_) => 0,
+            Payee::Network(notary) => notary.nodes,
+        };
+        Self::refund_and_remove(id, session)?;
+        Ok(PostDispatchInfo::from(Some(T::WeightInfo::finish(nodes.into()))))
     }
 
     /// Gives the payer back what is still held, forgets the session, and says so.
     fn refund_and_remove(id: SessionId, session: Session) -> DispatchResult {
         let refunded = session.held();
-        T::Currency::release(&HoldReason::Session.into(), &session.payer, refunded, Precision::Exact)?;
+        let Session { payer, payee, deposit, paid, burned, issuer_paid, storage_deposit, .. } = session;
+        T::Currency::release(&HoldReason::Session.into(), &payer, refunded, Precision::Exact)?;
+        T::Currency::release(&HoldReason::SessionStorage.into(), &payer, storage_deposit, Precision::Exact)?;
+        FreeClaims::<T>::remove(id);
+        if let Payee::Network(_) = payee {
+            Reported::<T>::remove(id);
+            // There are never more than a session has room for, so the bound leaves none behind.
+            for (channel, _) in Channels::<T>::drain_prefix(id).take(MAX_SESSION_NODES.into()) {
+                FreeClaims::<T>::remove(channel);
+            }
+        }
         Sessions::<T>::remove(id);
-        let Session { payer, node, deposit, paid, burned, .. } = session;
-        Self::deposit_event(Event::Closed { session: id, node, payer, deposit, paid, burned, refunded });
+        Self::deposit_event(Event::Closed { session: id, payer, deposit, paid, burned, issuer: issuer_paid, refunded });
         Ok(())
     }
 
-    fn session_of_payer(payer: &AccountId, id: SessionId) -> Result<Session, DispatchError> {
+    /// Who may claim from a session that opens now, and how many channels it has room for.
+    fn payee(beneficiary: &Beneficiary, now: BlockNumber) -> Result<(Payee, u16), DispatchError> {
+        match beneficiary {
+            Beneficiary::Node(node) => {
+                ensure!(T::ServiceNodes::is_available(node), Error::<T>::NodeNotAvailable);
+                Ok((Payee::Node(node.clone()), 0))
+            }
+            Beneficiary::Network { notary, max_nodes } => {
+                ensure!(*max_nodes > 0 && *max_nodes <= MAX_SESSION_NODES, Error::<T>::BadRoom);
+                let Member { account: notary, key } = Self::active_anchor(notary)?;
+                let current = Round { number: 0, notary, key, starts_at: now, claimed_before: Some(0) };
+                let notary = Notary { current, former: None, max_nodes: *max_nodes, nodes: 0 };
+                Ok((Payee::Network(notary), *max_nodes))
+            }
+        }
+    }
+
+    fn issuer(token_type: TokenTypeId) -> Result<IssuerShare, DispatchError> {
+        let (account, share) = T::TokenTypes::revenue(token_type).ok_or(Error::<T>::NoSuchTokenType)?;
+        Ok(IssuerShare { token_type, account, share })
+    }
+
+    pub(crate) fn active_anchor(account: &AccountId) -> Result<Member, DispatchError> {
+        let anchors = T::Anchors::active();
+        let member = anchors.position(account).and_then(|position| anchors.members.get(position));
+        Ok(member.cloned().ok_or(Error::<T>::NotaryNotActive)?)
+    }
+
+    pub(crate) fn session_of_payer(payer: &AccountId, id: SessionId) -> Result<Session, DispatchError> {
         let session = Sessions::<T>::get(id).ok_or(Error::<T>::NoSuchSession)?;
         ensure!(session.payer == *payer, Error::<T>::NotThePayer);
         Ok(session)
     }
 
+    pub(crate) fn now() -> BlockNumber {
+        frame_system::Pallet::<T>::block_number()
+    }
+
     /// What binds signatures and identifiers to this chain.
     pub(crate) fn genesis() -> Hash {
         frame_system::Pallet::<T>::block_hash(0)
-    }
-}
-
-#[cfg(any(feature = "try-runtime", test))]
-impl<T: Config> Pallet<T> {
-    /// Checks what must be true after every call.
-    pub(crate) fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
-        use frame_support::traits::fungible::InspectHold;
-
-        let mut held = alloc::collections::BTreeMap::<AccountId, Balance>::new();
-        for session in Sessions::<T>::iter_values() {
-            let parts = session.paid.checked_add(session.burned).and_then(|p| p.checked_add(session.held()));
-            ensure!(parts == Some(session.deposit), "a session's deposit is not paid + burned + held");
-            ensure!(LastNonce::<T>::contains_key(&session.payer), "a payer without a last nonce");
-            let sum = held.entry(session.payer).or_default();
-            *sum = sum
-                .checked_add(session.deposit.saturating_sub(session.paid).saturating_sub(session.burned))
-                .ok_or("holds overflow")?;
-        }
-        // Everyone who ever opened a session, so that a hold left behind shows too.
-        for payer in LastNonce::<T>::iter_keys() {
-            let expected = held.get(&payer).copied().unwrap_or(0);
-            let actual = T::Currency::balance_on_hold(&HoldReason::Session.into(), &payer);
-            ensure!(actual == expected, "a payer's hold is not the sum of what its sessions hold");
-        }
-        Ok(())
     }
 }

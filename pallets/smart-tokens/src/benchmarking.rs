@@ -11,6 +11,7 @@ use smartlayer_primitives::{
     AccountId, Hash, SLT,
 };
 use sp_core::{ConstU32, Get};
+use sp_runtime::Permill;
 
 use crate::*;
 
@@ -31,7 +32,7 @@ fn uris() -> BoundedVec<ScriptUri, ConstU32<4>> {
 }
 
 /// The largest specification.
-fn spec() -> TokenSpec {
+pub(crate) fn spec() -> TokenSpec {
     let names: Vec<OperationName> = (0..MAX_KEY_OPERATIONS).map(full).collect();
     TokenSpec {
         script_hash: Hash::zero(),
@@ -39,6 +40,7 @@ fn spec() -> TokenSpec {
         requirement: Objectives::default(),
         redundancy: Redundancy { serving: 1, shards: 3, threshold: 2 },
         key_operations: BoundedVec::truncate_from(names),
+        revenue_share: Permill::zero(),
     }
 }
 
@@ -85,6 +87,15 @@ mod benchmarks {
         #[extrinsic_call]
         _(RawOrigin::Signed(caller), 0, 1);
         assert!(Tokens::<T>::get(0).is_some_and(|token| token.paid_until > before));
+    }
+
+    #[benchmark]
+    fn set_revenue_share() {
+        let caller = super::register::<T>(spec());
+        let share = T::MaxRevenueShare::get();
+        #[extrinsic_call]
+        _(RawOrigin::Signed(caller), 0, share);
+        assert!(Tokens::<T>::get(0).is_some_and(|token| token.spec.revenue_share == share));
     }
 
     impl_benchmark_test_suite!(Pallet, crate::mock::ExtBuilder::build(), crate::mock::Test);

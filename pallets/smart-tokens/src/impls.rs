@@ -1,4 +1,4 @@
-//! What the calls do, and the arithmetic of rent and deposits.
+//! What the calls do, what other pallets ask, and the arithmetic of rent and deposits.
 
 use codec::Encode;
 use frame_support::{
@@ -8,11 +8,11 @@ use frame_support::{
 };
 use smartlayer_primitives::{
     token::{Redundancy, ScriptUri, TokenSpec, TokenType},
-    traits::{RentPool, Snapshots},
+    traits::{RentPool, Snapshots, TokenTypes},
     AccountId, Balance, Hash, Period, TokenTypeId,
 };
 use sp_core::ConstU32;
-use sp_runtime::{DispatchError, DispatchResult};
+use sp_runtime::{DispatchError, DispatchResult, Permill};
 
 use crate::pallet::*;
 
@@ -34,6 +34,7 @@ impl<T: Config> Pallet<T> {
         Self::check_uris(&spec.script_uris)?;
         Self::check_operations(&spec)?;
         ensure!(spec.redundancy.is_valid(), Error::<T>::BadRedundancy);
+        ensure!(spec.revenue_share <= T::MaxRevenueShare::get(), Error::<T>::RevenueShareTooHigh);
         let token_type = NextTokenType::<T>::get();
         let next = token_type.checked_add(1).ok_or(Error::<T>::NoNumberLeft)?;
 
@@ -70,6 +71,17 @@ impl<T: Config> Pallet<T> {
         Tokens::<T>::try_mutate(token_type, |token| {
             let token = token.as_mut().ok_or(Error::<T>::NoSuchTokenType)?;
             Self::pay(sender, token_type, token, periods)
+        })
+    }
+
+    pub(crate) fn do_set_revenue_share(sender: AccountId, token_type: TokenTypeId, share: Permill) -> DispatchResult {
+        Tokens::<T>::try_mutate(token_type, |token| {
+            let token = token.as_mut().ok_or(Error::<T>::NoSuchTokenType)?;
+            ensure!(token.issuer == sender, Error::<T>::NotIssuer);
+            ensure!(share <= T::MaxRevenueShare::get(), Error::<T>::RevenueShareTooHigh);
+            token.spec.revenue_share = share;
+            Self::deposit_event(Event::RevenueShareSet { token_type, share });
+            Ok(())
         })
     }
 
@@ -143,6 +155,23 @@ impl<T: Config> Pallet<T> {
             ensure!(held == sum, "what is held of an issuer is not its deposits");
         }
         Ok(())
+    }
+}
+
+impl<T: Config> TokenTypes for Pallet<T> {
+    fn revenue(token_type: TokenTypeId) -> Option<(AccountId, Permill)> {
+        Tokens::<T>::get(token_type).map(|token| (token.issuer, token.spec.revenue_share))
+    }
+
+    /// A token type of the largest specification, whose deposit nobody holds: for benchmarks of pallets that only read it.
+    #[cfg(feature = "runtime-benchmarks")]
+    fn register_for_benchmark(issuer: &AccountId, share: Permill) -> TokenTypeId {
+        let token_type = NextTokenType::<T>::get();
+        let spec = TokenSpec { revenue_share: share, ..crate::benchmarking::spec() };
+        Tokens::<T>::insert(token_type, TokenType { issuer: issuer.clone(), spec, paid_until: Period::MAX });
+        Deposits::<T>::insert(token_type, 0);
+        NextTokenType::<T>::put(token_type.saturating_add(1));
+        token_type
     }
 }
 

@@ -18,13 +18,20 @@
 //! pay more of it. The more copies a token type asks for, the more rent it pays. Registering also holds a deposit for
 //! the space that the registration takes up on the chain.
 //!
-//! Only the issuer may publish a new version of the script. Everything else about a token type stays as it was
+//! The issuer may take a *revenue share*: a part of what the calls of its token pay, after the burn. Who calls such a token pays
+//! from a session that was opened for it.
+//!
+//! Only the issuer may publish a new version of the script, or change its revenue share, up to a bound that the DAO sets.
+//! Sessions that are open keep the share with which they were opened. Everything else about a token type stays as it was
 //! registered, since those who hold the token and those who serve it relied on it.
 //!
 //! ## Example
 //!
 //! An issuer registers a token type for ten periods; somebody else pays for five more.
 #![doc = docify::embed!("src/tests.rs", register_and_fund)]
+//!
+//! The issuer takes a tenth of what sessions pay that are opened from now on:
+#![doc = docify::embed!("src/tests.rs", take_a_share)]
 //!
 //! ## Low-level details
 //!
@@ -35,6 +42,9 @@
 //! * **Deposit**: [`Config::DepositBase`] plus [`Config::DepositPerByte`] for each byte of the encoded specification,
 //!   held on the issuer's balance ([`HoldReason::Registration`]). It is worked out anew, at the rates of the day, when
 //!   the script is updated. What is held of an issuer always equals the deposits of its token types.
+//! * **Revenue share**: at most [`Config::MaxRevenueShare`] when it is set. A bound that is lowered later leaves the shares of
+//!   registered types as they are, until their issuers change them. Other pallets learn the issuer and its share through
+//!   [`TokenTypes`](smartlayer_primitives::traits::TokenTypes).
 //! * **Numbers** are given in order and never again.
 //! * **Costs**: every call is constant in storage; specifications are bounded by their types.
 
@@ -68,6 +78,7 @@ pub mod pallet {
         traits::{RentPool, Snapshots},
         AccountId, Balance, Hash, Period, TokenTypeId,
     };
+    use sp_runtime::Permill;
 
     use crate::WeightInfo;
 
@@ -94,6 +105,9 @@ pub mod pallet {
         /// The deposit for each byte of the encoded specification, in planck.
         type DepositPerByte: Get<Balance>;
 
+        /// The most that an issuer may take of the payments for calls, after the burn.
+        type MaxRevenueShare: Get<Permill>;
+
         /// What the calls cost.
         type WeightInfo: WeightInfo;
     }
@@ -113,7 +127,7 @@ pub mod pallet {
 
     /// The registered token types, by number.
     ///
-    /// Written by `register`, `update_script` and `fund_rent`.
+    /// Written by `register`, `update_script`, `fund_rent` and `set_revenue_share`.
     #[pallet::storage]
     pub type Tokens<T: Config> = StorageMap<_, Twox64Concat, TokenTypeId, TokenType>;
 
@@ -158,6 +172,13 @@ pub mod pallet {
             /// The first period that is not paid for now.
             paid_until: Period,
         },
+        /// A token type's revenue share was changed. Sessions that are open keep theirs.
+        RevenueShareSet {
+            /// The token type.
+            token_type: TokenTypeId,
+            /// The share that its issuer takes from now on of payments after the burn.
+            share: Permill,
+        },
     }
 
     /// Why a call was refused.
@@ -185,6 +206,8 @@ pub mod pallet {
         TooManyPeriods,
         /// All numbers of token types are given. Only an upgrade of the chain can help.
         NoNumberLeft,
+        /// The revenue share is above the bound. Take at most `MaxRevenueShare`.
+        RevenueShareTooHigh,
     }
 
     #[pallet::hooks]
@@ -211,8 +234,8 @@ pub mod pallet {
         /// ## Errors
         ///
         /// [`Error::NoUri`], [`Error::BadUri`], [`Error::BadRedundancy`], [`Error::BadOperationName`],
-        /// [`Error::DuplicateOperation`], [`Error::NoPeriods`], [`Error::TooManyPeriods`], [`Error::NoNumberLeft`]; an
-        /// error of the balance if it can't pay the rent or hold the deposit.
+        /// [`Error::DuplicateOperation`], [`Error::RevenueShareTooHigh`], [`Error::NoPeriods`], [`Error::TooManyPeriods`],
+        /// [`Error::NoNumberLeft`]; an error of the balance if it can't pay the rent or hold the deposit.
         ///
         /// ## Events
         ///
@@ -278,6 +301,31 @@ pub mod pallet {
         pub fn fund_rent(origin: OriginFor<T>, token_type: TokenTypeId, periods: Period) -> DispatchResult {
             let sender = ensure_signed(origin)?;
             Self::do_fund_rent(sender, token_type, periods)
+        }
+
+        /// Changes the issuer's part in what the calls of a token type pay.
+        ///
+        /// ## Dispatch Origin
+        ///
+        /// Signed by the issuer.
+        ///
+        /// ## Details
+        ///
+        /// `share` is of what the burn leaves of a payment. It holds for sessions that are opened from now on; those that are
+        /// open keep the share with which they were opened.
+        ///
+        /// ## Errors
+        ///
+        /// [`Error::NoSuchTokenType`], [`Error::NotIssuer`], [`Error::RevenueShareTooHigh`].
+        ///
+        /// ## Events
+        ///
+        /// [`Event::RevenueShareSet`].
+        #[pallet::call_index(3)]
+        #[pallet::weight(T::WeightInfo::set_revenue_share())]
+        pub fn set_revenue_share(origin: OriginFor<T>, token_type: TokenTypeId, share: Permill) -> DispatchResult {
+            let sender = ensure_signed(origin)?;
+            Self::do_set_revenue_share(sender, token_type, share)
         }
     }
 

@@ -9,10 +9,10 @@ use smartlayer_primitives::{
     sla::Objectives,
     token::{Redundancy, ScriptUri, TokenSpec},
     traits::{RentPool, Snapshots},
-    AccountId, Balance, Hash, Period,
+    AccountId, Balance, BlockNumber, Hash, Period,
 };
 use sp_core::{ConstU128, ConstU32};
-use sp_runtime::{traits::IdentityLookup, BoundedVec, BuildStorage, DispatchResult};
+use sp_runtime::{traits::IdentityLookup, BoundedVec, BuildStorage, DispatchResult, Permill};
 
 use crate as pallet_smart_tokens;
 
@@ -62,6 +62,8 @@ parameter_types! {
     pub static CurrentPeriod: Period = 5;
     /// Governed: tests change it.
     pub static DepositPerByte: Balance = 2;
+    /// Governed: tests change it.
+    pub static MaxRevenueShare: Permill = Permill::from_percent(50);
 }
 
 impl pallet_smart_tokens::Config for Test {
@@ -71,6 +73,7 @@ impl pallet_smart_tokens::Config for Test {
     type RentPerPeriod = ConstU128<RENT>;
     type DepositBase = ConstU128<BASE>;
     type DepositPerByte = DepositPerByte;
+    type MaxRevenueShare = MaxRevenueShare;
     type WeightInfo = ();
 }
 
@@ -91,6 +94,14 @@ impl Snapshots for Clock {
     }
 
     fn commitment(_: Period) -> Option<Commitment> {
+        None
+    }
+
+    fn committed_at(_: Period) -> Option<BlockNumber> {
+        None
+    }
+
+    fn seed(_: Period) -> Option<Hash> {
         None
     }
 }
@@ -119,6 +130,7 @@ pub fn spec() -> TokenSpec {
         requirement: Objectives::default(),
         redundancy: Redundancy { serving: 2, shards: 4, threshold: 4 },
         key_operations: operations(&[b"redeem", b"transfer"]),
+        revenue_share: Permill::from_percent(5),
     }
 }
 

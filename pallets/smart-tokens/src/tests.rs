@@ -6,9 +6,10 @@ use frame_support::{
 use proptest::prelude::*;
 use smartlayer_primitives::{
     token::{Redundancy, TokenSpec},
+    traits::TokenTypes,
     Balance, Hash, Period,
 };
-use sp_runtime::{DispatchResult, TokenError};
+use sp_runtime::{DispatchResult, Permill, TokenError};
 
 use crate::{copies, mock::*, rent_per_period, Deposits, Error, Event, HoldReason, NextTokenType, Tokens};
 
@@ -207,6 +208,146 @@ mod fund_rent {
             assert_noop!(SmartTokens::fund_rent(origin(1), 0, 0), Error::<Test>::NoPeriods);
             assert_noop!(SmartTokens::fund_rent(origin(1), 0, Period::MAX), Error::<Test>::TooManyPeriods);
             assert_noop!(SmartTokens::fund_rent(origin(1), 0, 10_000), TokenError::FundsUnavailable);
+        });
+    }
+}
+
+#[docify::export]
+#[test]
+fn take_a_share() {
+    ExtBuilder::build_and_execute(|| {
+        assert_ok!(SmartTokens::register(origin(1), spec(), 10));
+        assert_ok!(SmartTokens::set_revenue_share(origin(1), 0, Permill::from_percent(10)));
+        assert_eq!(SmartTokens::revenue(0), Some((account(1), Permill::from_percent(10))));
+    });
+}
+
+mod revenue_share {
+    use super::*;
+
+    #[test]
+    fn is_registered_and_changed_within_the_bound() {
+        ExtBuilder::build_and_execute(|| {
+            let with = |percent| TokenSpec { revenue_share: Permill::from_percent(percent), ..spec() };
+            let above = TokenSpec { revenue_share: Permill::from_parts(500_001), ..spec() };
+            assert_noop!(register(1, above, 1), Error::<Test>::RevenueShareTooHigh);
+            assert_ok!(register(1, with(50), 1));
+            assert_eq!(SmartTokens::revenue(0), Some((account(1), Permill::from_percent(50))));
+            assert_eq!(SmartTokens::revenue(1), None);
+
+            let before = held(1);
+            assert_ok!(SmartTokens::set_revenue_share(origin(1), 0, Permill::zero()));
+            assert_eq!(last_event(), Event::RevenueShareSet { token_type: 0, share: Permill::zero() });
+            assert_eq!(Tokens::<Test>::get(0).unwrap().spec, with(0));
+            assert_eq!(held(1), before);
+        });
+    }
+
+    #[test]
+    fn only_by_the_issuer() {
+        ExtBuilder::build_and_execute(|| {
+            let set = |n, parts| SmartTokens::set_revenue_share(origin(n), 0, Permill::from_parts(parts));
+            assert_noop!(set(1, 0), Error::<Test>::NoSuchTokenType);
+            assert_ok!(register(1, spec(), 1));
+            assert_noop!(set(2, 0), Error::<Test>::NotIssuer);
+            assert_noop!(set(1, 500_001), Error::<Test>::RevenueShareTooHigh);
+            assert_noop!(
+                SmartTokens::set_revenue_share(RuntimeOrigin::none(), 0, Permill::zero()),
+                sp_runtime::DispatchError::BadOrigin
+            );
+        });
+    }
+
+    #[test]
+    fn a_lower_bound_leaves_what_is_registered() {
+        ExtBuilder::build_and_execute(|| {
+            assert_ok!(register(1, spec(), 1));
+            MaxRevenueShare::set(Permill::from_percent(1));
+            assert_eq!(SmartTokens::revenue(0), Some((account(1), Permill::from_percent(5))));
+            // Nor does it keep the issuer from publishing a new script.
+            assert_ok!(SmartTokens::update_script(origin(1), 0, Hash::zero(), spec().script_uris));
+            let five = SmartTokens::set_revenue_share(origin(1), 0, Permill::from_percent(5));
+            assert_eq!(five, Err(Error::<Test>::RevenueShareTooHigh.into()));
+            assert_ok!(SmartTokens::set_revenue_share(origin(1), 0, Permill::from_percent(1)));
+        });
+    }
+}
+
+/// One step of a random sequence.
+#[derive(Clone, Debug)]
+enum Step {
+    Register { issuer: u8, uri: usize, share: u32, periods: Period },
+    UpdateScript { sender: u8, token_type: u32, uri: usize },
+    FundRent { sender: u8, token_type: u32, periods: Period },
+    SetShare { sender: u8, token_type: u32, share: u32 },
+    Govern { per_byte: Balance, max_share: u32 },
+    Pass { periods: Period },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (who, token_type, share) = (|| 1..4u8, || 0..6u32, || 0..=1_000_000u32);
+    prop_oneof![
+        3 => (who(), 0..257usize, share(), 0..30u32)
+            .prop_map(|(issuer, uri, share, periods)| Step::Register { issuer, uri, share, periods }),
+        3 => (who(), token_type(), 0..257usize)
+            .prop_map(|(sender, token_type, uri)| Step::UpdateScript { sender, token_type, uri }),
+        2 => (who(), token_type(), 0..30u32)
+            .prop_map(|(sender, token_type, periods)| Step::FundRent { sender, token_type, periods }),
+        2 => (who(), token_type(), share())
+            .prop_map(|(sender, token_type, share)| Step::SetShare { sender, token_type, share }),
+        1 => (0..2_000u128, share()).prop_map(|(per_byte, max_share)| Step::Govern { per_byte, max_share }),
+        1 => (0..10u32).prop_map(|periods| Step::Pass { periods }),
+    ]
+}
+
+/// Whatever the call answers: what must be true is checked afterwards.
+fn take(step: Step) {
+    let uri = |length: usize| uris(&[&[b'a'; 256][..length.min(256)]]);
+    let _ = match step {
+        Step::Register { issuer, uri: length, share, periods } => {
+            let revenue_share = Permill::from_parts(share);
+            register(issuer, TokenSpec { script_uris: uri(length), revenue_share, ..spec() }, periods)
+        }
+        Step::UpdateScript { sender, token_type, uri: length } => {
+            SmartTokens::update_script(origin(sender), token_type, Hash::zero(), uri(length))
+        }
+        Step::FundRent { sender, token_type, periods } => SmartTokens::fund_rent(origin(sender), token_type, periods),
+        Step::SetShare { sender, token_type, share } => {
+            SmartTokens::set_revenue_share(origin(sender), token_type, Permill::from_parts(share))
+        }
+        Step::Govern { per_byte, max_share } => {
+            DepositPerByte::set(per_byte);
+            MaxRevenueShare::set(Permill::from_parts(max_share));
+            Ok(())
+        }
+        Step::Pass { periods } => {
+            CurrentPeriod::set(CurrentPeriod::get() + periods);
+            Ok(())
+        }
+    };
+}
+
+proptest! {
+    #[test]
+    fn no_sequence_of_calls_breaks_the_books(steps in prop::collection::vec(step(), 1..50)) {
+        ExtBuilder::build().execute_with(|| {
+            DepositPerByte::set(2);
+            MaxRevenueShare::set(Permill::from_percent(50));
+            CurrentPeriod::set(5);
+            let issuance = Balances::total_issuance();
+            for step in steps {
+                let before = (Tokens::<Test>::iter().collect::<std::collections::BTreeMap<_, _>>(), pooled());
+                take(step);
+                SmartTokens::do_try_state().unwrap();
+                assert_eq!(Balances::total_issuance(), issuance, "rent and deposits make or destroy nothing");
+                assert!(pooled() >= before.1, "rent is never given back");
+                for (token_type, token) in before.0 {
+                    let now = Tokens::<Test>::get(token_type).expect("token types are never removed");
+                    assert!(now.paid_until >= token.paid_until, "what is paid stays paid");
+                    assert_eq!((now.issuer, now.spec.redundancy), (token.issuer, token.spec.redundancy));
+                    assert_eq!(now.spec.key_operations, token.spec.key_operations);
+                }
+            }
         });
     }
 }

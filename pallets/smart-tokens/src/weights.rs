@@ -14,6 +14,8 @@ pub trait WeightInfo {
     fn update_script() -> Weight;
     /// Of `fund_rent`, of the largest specification.
     fn fund_rent() -> Weight;
+    /// Of `set_revenue_share`, of the largest specification.
+    fn set_revenue_share() -> Weight;
 }
 
 /// Decoding and encoding up to 4 KiB, comparing 32 names, checks and events, in picoseconds: 300 µs.
@@ -37,5 +39,9 @@ impl WeightInfo for () {
     fn fund_rent() -> Weight {
         // Tokens, period, RentPerPeriod, two balances
         bound(5, 3)
+    }
+    fn set_revenue_share() -> Weight {
+        // Tokens, MaxRevenueShare
+        bound(2, 1)
     }
 }
