@@ -5,7 +5,7 @@ use scale_info::TypeInfo;
 use sp_core::ConstU32;
 use sp_runtime::BoundedVec;
 
-use crate::{payload::Payload, AccountId, Balance, BlockNumber};
+use crate::{payload::Payload, AccountId, Balance, BlockNumber, Period};
 
 /// The URL at which a service answers, UTF-8.
 pub type Endpoint = BoundedVec<u8, ConstU32<128>>;
@@ -36,6 +36,34 @@ pub struct UnbondingChunk {
     pub amount: Balance,
     /// The first block at which it can be withdrawn.
     pub release_at: BlockNumber,
+    /// The period in which it was asked for: it stays for as long as this period can be reported, however late it is committed to.
+    pub asked_in: Period,
+}
+
+/// A persistent breach that was reported, and what comes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Breach {
+    /// The period whose report shows it.
+    pub period: Period,
+    /// What it costs the node, in planck.
+    pub amount: Balance,
+    /// Who reported it, and is owed the bounty.
+    pub reporter: AccountId,
+    /// The first block at which the slash can be applied.
+    pub due_at: BlockNumber,
+    /// What became of it.
+    pub state: BreachState,
+}
+
+/// What became of a reported breach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum BreachState {
+    /// The slash waits; governance can cancel it.
+    Deferred,
+    /// The slash was taken.
+    Applied,
+    /// Governance cancelled it.
+    Cancelled,
 }
 
 /// What a service or anchor key signs to show that its holder agreed to act for `account`.

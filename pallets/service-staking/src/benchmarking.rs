@@ -5,7 +5,7 @@ use frame_benchmarking::v2::*;
 use frame_support::{
     traits::{
         fungible::{hold::Mutate as _, Mutate},
-        Get,
+        EnsureOrigin, Get,
     },
     BoundedVec,
 };
@@ -13,7 +13,7 @@ use frame_system::RawOrigin;
 use smartlayer_primitives::{
     commitment::{Commitment, Totals},
     merkle::{Leaf, MerkleProof, MerkleRoot, MAX_DEPTH},
-    node::{KeyOwnership, PeriodReward, ServiceNode, UnbondingChunk},
+    node::{Breach, BreachState, KeyOwnership, PeriodReward, ServiceNode, UnbondingChunk},
     payload::{blake2_256, Payload},
     quorum::MAX_ANCHORS,
     report::ReportEntry,
@@ -34,8 +34,11 @@ const PERIOD: Period = 1_000_000;
 
 /// Sets the scene for the benchmarks.
 pub trait BenchmarkHelper {
-    /// Makes [`Config::Snapshots`] answer with this commitment for its period.
+    /// Makes [`Config::Snapshots`] answer with this commitment for its period, as accepted in the running block.
     fn store(commitment: Commitment);
+    /// Changes the line, and what is agreed with its node, so that it is a persistent breach that costs a share of the
+    /// stake; as expensive to judge as can be.
+    fn breach(entry: &mut ReportEntry);
 }
 
 fn bond<T: Config>() -> Balance {
@@ -67,17 +70,53 @@ pub(crate) fn register_node<T: Config>(node: &AccountId) {
     ServiceKeys::<T>::insert(node, node);
     let (endpoint, peer_id) = (full(), full());
     let unbonding = Default::default();
-    Nodes::<T>::insert(node, ServiceNode { endpoint, peer_id, service_key: node.clone(), bond, unbonding });
+    let service_key = node.clone();
+    Nodes::<T>::insert(node, ServiceNode { endpoint, peer_id, service_key, bond, unbonding, chilled: false });
+    Pallet::<T>::remember_stake(node, bond);
+}
+
+/// The same with a service key of its own, which is returned.
+fn register_with_key<T: Config>(node: &AccountId) -> AccountId {
+    register_node::<T>(node);
+    let (key, proof) = key_for::<T>(node);
+    Pallet::<T>::rotate_key(RawOrigin::Signed(node.clone()).into(), key.clone(), proof).expect("the key is new; qed");
+    key
 }
 
 /// Moves a part of the node's bond into `count` chunks that are due.
 fn unbonding<T: Config>(node: &AccountId, count: u32) {
     Nodes::<T>::mutate(node, |node| {
         let node = node.as_mut().expect("it was just registered; qed");
-        let chunk = UnbondingChunk { amount: bond::<T>(), release_at: 0 };
-        node.unbonding = BoundedVec::truncate_from(alloc::vec![chunk; count as usize]);
-        node.bond = node.bond.saturating_sub(chunk.amount.saturating_mul(count.into()));
+        let chunk = |asked_in| UnbondingChunk { amount: bond::<T>(), release_at: 0, asked_in };
+        node.unbonding = BoundedVec::truncate_from((0..count).map(chunk).collect());
+        node.bond = node.bond.saturating_sub(bond::<T>().saturating_mul(count.into()));
     });
+}
+
+/// Marks that periods before [`PERIOD`] can't be reported any more, so that chunks which were asked for then are due.
+fn committed<T: Config>() {
+    LastCommitted::<T>::put(PERIOD);
+}
+
+/// A stake history as long as it can be, all of it needed still, ending before the running period.
+fn long_history<T: Config>(node: &AccountId) {
+    let stake = bond::<T>().saturating_mul(20);
+    let change = |period| StakeChange { period, stake };
+    StakeHistory::<T>::insert(node, BoundedVec::truncate_from((0..MAX_STAKE_CHANGES).map(change).collect()));
+}
+
+/// So many breaches whose slashes are due.
+fn breaches<T: Config>(node: &AccountId, count: u32) {
+    let reporter: AccountId = account("reporter", 0, 0);
+    fund::<T>(&reporter);
+    let breach = |period| Breach {
+        period,
+        amount: bond::<T>(),
+        reporter: reporter.clone(),
+        due_at: 0,
+        state: BreachState::Deferred,
+    };
+    Breaches::<T>::insert(node, BoundedVec::truncate_from((0..count).map(breach).collect()));
 }
 
 /// Marks of `count` claims in the oldest period, which is not kept any more.
@@ -106,14 +145,40 @@ fn commitment(period: Period, report: MerkleRoot) -> Commitment {
     }
 }
 
+fn entry() -> ReportEntry {
+    ReportEntry {
+        period: PERIOD,
+        node: account("node", 0, 0),
+        availability: Permill::one(),
+        p95_latency_ms: 1,
+        served_value: 0,
+        score: Permill::one(),
+        breaches: 0,
+        reward_weight: 1,
+    }
+}
+
+/// Stores a commitment to the line as the first of as many as there can be: each sibling is to the right. Returns the
+/// proof.
+fn commit_to<T: Config>(entry: &ReportEntry) -> MerkleProof {
+    let siblings: Vec<Hash> = (0..MAX_DEPTH).map(|n| Hash::from_low_u64_be(n.into())).collect();
+    let hash = siblings
+        .iter()
+        .fold(entry.leaf_hash(), |inner, sibling| blake2_256(&[inner.as_bytes(), sibling.as_bytes()].concat()));
+    T::BenchmarkHelper::store(commitment(PERIOD, MerkleRoot { hash, leaves: u32::MAX }));
+    MerkleProof { leaf_index: 0, siblings: BoundedVec::truncate_from(siblings) }
+}
+
 /// A pot that can pay, and what it owes.
 fn put_reward<T: Config>(period: Period) {
     Pallet::<T>::endow_pot();
     let rich: AccountId = account("issuer", 0, 0);
     fund::<T>(&rich);
     Pallet::<T>::pay_rent(&rich, bond::<T>().saturating_mul(10)).expect("it has ten times as much; qed");
-    let reward = PeriodReward { nodes: bond::<T>(), total_weight: 1, each_anchor: bond::<T>() };
-    Rewards::<T>::insert(period, reward);
+    let writer = Some(account("anchor", 0, 0));
+    let (nodes, each_anchor, writer_bonus) = (bond::<T>(), bond::<T>(), bond::<T>());
+    Rewards::<T>::insert(period, PeriodReward { nodes, total_weight: 1, each_anchor, writer, writer_bonus });
+    Owed::<T>::mutate(|owed| *owed = owed.saturating_add(bond::<T>().saturating_mul(3)));
 }
 
 #[benchmarks]
@@ -133,10 +198,7 @@ mod benchmarks {
     #[benchmark]
     fn update() {
         let node: AccountId = account("node", 0, 0);
-        register_node::<T>(&node);
-        let (key, proof) = key_for::<T>(&node);
-        Pallet::<T>::rotate_key(RawOrigin::Signed(node.clone()).into(), key.clone(), proof)
-            .expect("the key is new; qed");
+        let key = register_with_key::<T>(&node);
         #[extrinsic_call]
         _(RawOrigin::Signed(key), full(), full());
         assert!(Nodes::<T>::contains_key(&node));
@@ -157,6 +219,7 @@ mod benchmarks {
         let caller: AccountId = whitelisted_caller();
         register_node::<T>(&caller);
         unbonding::<T>(&caller, 16);
+        long_history::<T>(&caller);
         let before = Nodes::<T>::get(&caller).expect("it was just registered; qed").bond;
         #[extrinsic_call]
         _(RawOrigin::Signed(caller.clone()), 1);
@@ -178,6 +241,11 @@ mod benchmarks {
         let caller: AccountId = whitelisted_caller();
         register_node::<T>(&caller);
         unbonding::<T>(&caller, 16);
+        committed::<T>();
+        long_history::<T>(&caller);
+        breaches::<T>(&caller, MAX_BREACHES);
+        // All cancelled: none keeps the stake back.
+        Breaches::<T>::mutate(&caller, |all| all.iter_mut().for_each(|breach| breach.state = BreachState::Cancelled));
         Nodes::<T>::mutate(&caller, |node| node.iter_mut().for_each(|node| node.bond = 0));
         #[extrinsic_call]
         _(RawOrigin::Signed(caller.clone()));
@@ -189,22 +257,8 @@ mod benchmarks {
         let caller: AccountId = whitelisted_caller();
         put_reward::<T>(PERIOD);
         leave_marks::<T>(SWEPT_PER_CLAIM);
-        let entry = ReportEntry {
-            period: PERIOD,
-            node: account("node", 0, 0),
-            availability: Permill::one(),
-            p95_latency_ms: 1,
-            served_value: 0,
-            score: Permill::one(),
-            reward_weight: 1,
-        };
-        // The first of as many leaves as there can be: each sibling is to the right.
-        let siblings: Vec<Hash> = (0..MAX_DEPTH).map(|n| Hash::from_low_u64_be(n.into())).collect();
-        let hash = siblings
-            .iter()
-            .fold(entry.leaf_hash(), |inner, sibling| blake2_256(&[inner.as_bytes(), sibling.as_bytes()].concat()));
-        T::BenchmarkHelper::store(commitment(PERIOD, MerkleRoot { hash, leaves: u32::MAX }));
-        let proof = MerkleProof { leaf_index: 0, siblings: BoundedVec::truncate_from(siblings) };
+        let entry = entry();
+        let proof = commit_to::<T>(&entry);
         #[extrinsic_call]
         _(RawOrigin::Signed(caller), entry.clone(), proof);
         assert!(Claimed::<T>::contains_key(PERIOD, &entry.node));
@@ -212,12 +266,84 @@ mod benchmarks {
 
     #[benchmark]
     fn claim_anchor_reward() {
-        let caller: AccountId = whitelisted_caller();
+        // The organisation that wrote the commitment as well.
+        let caller: AccountId = account("anchor", 0, 0);
         put_reward::<T>(PERIOD);
         RewardSigners::<T>::insert(PERIOD, BoundedVec::truncate_from(signers_with(&caller)));
         #[extrinsic_call]
         _(RawOrigin::Signed(caller.clone()), PERIOD);
         assert!(!RewardSigners::<T>::get(PERIOD).contains(&caller));
+    }
+
+    #[benchmark]
+    fn report_breach() {
+        let caller: AccountId = whitelisted_caller();
+        let mut entry = entry();
+        register_node::<T>(&entry.node);
+        long_history::<T>(&entry.node);
+        breaches::<T>(&entry.node, MAX_BREACHES - 1);
+        T::BenchmarkHelper::breach(&mut entry);
+        let proof = commit_to::<T>(&entry);
+        #[extrinsic_call]
+        _(RawOrigin::Signed(caller), entry.clone(), proof);
+        assert!(Breaches::<T>::get(&entry.node).iter().any(|breach| breach.period == PERIOD));
+    }
+
+    #[benchmark]
+    fn apply_slash() {
+        let caller: AccountId = whitelisted_caller();
+        let node: AccountId = account("node", 0, 0);
+        register_node::<T>(&node);
+        Pallet::<T>::endow_pot();
+        unbonding::<T>(&node, 16);
+        Nodes::<T>::mutate(&node, |node| node.iter_mut().for_each(|node| node.bond = 0));
+        T::Currency::release(
+            &HoldReason::Bond.into(),
+            &node,
+            bond::<T>().saturating_mul(4),
+            frame_support::traits::tokens::Precision::Exact,
+        )
+        .expect("20 times the bond is held; qed");
+        long_history::<T>(&node);
+        breaches::<T>(&node, MAX_BREACHES);
+        // The last of the list takes all there is.
+        let period = MAX_BREACHES - 1;
+        Breaches::<T>::mutate(&node, |all| all.iter_mut().for_each(|b| b.amount = bond::<T>().saturating_mul(20)));
+        #[extrinsic_call]
+        _(RawOrigin::Signed(caller), node.clone(), period);
+        assert!(Nodes::<T>::get(&node).is_some_and(|node| node.unbonding.is_empty()));
+    }
+
+    #[benchmark]
+    fn cancel_slash() -> Result<(), BenchmarkError> {
+        let origin = T::CancelOrigin::try_successful_origin().map_err(|_| BenchmarkError::Weightless)?;
+        let node: AccountId = account("node", 0, 0);
+        register_node::<T>(&node);
+        breaches::<T>(&node, MAX_BREACHES);
+        let period = MAX_BREACHES - 1;
+        #[extrinsic_call]
+        _(origin as T::RuntimeOrigin, node.clone(), period);
+        assert!(Breaches::<T>::get(&node).last().is_some_and(|breach| breach.state == BreachState::Cancelled));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn chill() {
+        let node: AccountId = account("node", 0, 0);
+        let key = register_with_key::<T>(&node);
+        #[extrinsic_call]
+        _(RawOrigin::Signed(key));
+        assert!(Nodes::<T>::get(&node).is_some_and(|node| node.chilled));
+    }
+
+    #[benchmark]
+    fn reenter() {
+        let node: AccountId = account("node", 0, 0);
+        let key = register_with_key::<T>(&node);
+        Pallet::<T>::chill(RawOrigin::Signed(key.clone()).into()).expect("the node is registered; qed");
+        #[extrinsic_call]
+        _(RawOrigin::Signed(key));
+        assert!(Nodes::<T>::get(&node).is_some_and(|node| !node.chilled));
     }
 
     #[benchmark]
@@ -227,6 +353,7 @@ mod benchmarks {
             put_reward::<T>(period);
             RewardSigners::<T>::insert(period, BoundedVec::truncate_from(signers_with(&last)));
             Paid::<T>::insert(period, 1);
+            Owed::<T>::mutate(|owed| *owed = owed.saturating_sub(1));
         }
         leave_marks::<T>(SWEPT_PER_COMMITMENT);
         let (commitment, signers) = (commitment(PERIOD, Default::default()), signers_with(&last));

@@ -1,8 +1,9 @@
 //! A runtime to test in.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, sync::LazyLock};
 
-use frame_support::{derive_impl, parameter_types, PalletId};
+use frame_support::{derive_impl, parameter_types, traits::tokens::imbalance::ResolveTo, weights::Weight, PalletId};
+use frame_system::EnsureRoot;
 use smartlayer_primitives::{
     commitment::{Commitment, Totals},
     merkle::{prove, MerkleProof, MerkleRoot},
@@ -10,7 +11,8 @@ use smartlayer_primitives::{
     payload::Payload,
     quorum::{AnchorSet, QuorumCertificate, QuorumError},
     report::ReportEntry,
-    traits::{Anchors, OnCommitment, Snapshots},
+    sla::Terms,
+    traits::{Agreements, Anchors, OnCommitment, Snapshots},
     AccountId, Balance, BlockNumber, Hash, Period, Signature,
 };
 use sp_core::{sr25519, ConstU128, ConstU32, Pair};
@@ -21,7 +23,16 @@ use crate as pallet_service_staking;
 pub const GENESIS: Hash = sp_core::H256([7; 32]);
 pub const RICH: Balance = 1_000_000;
 pub const MIN_BOND: Balance = 1_000;
+/// Blocks in a period: period n is the blocks from n times it.
+pub const PERIOD: BlockNumber = 5;
+pub const WINDOW: BlockNumber = 8;
+pub const DEFERRAL: BlockNumber = 7;
+/// Exactly window, deferral and a period.
 pub const DELAY: BlockNumber = 20;
+/// For so many periods back breaches can be reported.
+pub const HISTORY: Period = 3;
+/// The treasury's number.
+pub const TREASURY: u8 = 99;
 pub const REWARD: Balance = 10_000;
 pub const EXISTENTIAL_DEPOSIT: Balance = 10;
 
@@ -69,15 +80,49 @@ parameter_types! {
     pub static RewardPerPeriod: Balance = REWARD;
     pub static AnchorShare: Permill = Permill::from_percent(20);
     pub static RewardHistory: Period = 3;
+    pub static PoolRelease: Permill = Permill::zero();
+    pub static WriterBonus: Permill = Permill::zero();
+    pub static RentTreasuryShare: Permill = Permill::zero();
+    pub static UnbondingDelay: BlockNumber = DELAY;
+    pub static ReportWindow: BlockNumber = WINDOW;
+    pub static SlashDeferral: BlockNumber = DEFERRAL;
+    pub static BountyShare: Permill = Permill::from_percent(10);
+    pub static PoolShare: Permill = Permill::from_percent(30);
+    /// What a breach costs.
+    pub static Penalty: Permill = Permill::from_percent(10);
+    /// The breaches that the agreements were told of.
+    pub static Told: Vec<(AccountId, Period)> = Vec::new();
+}
+
+pub struct Treasury;
+
+impl frame_support::traits::TypedGet for Treasury {
+    type Type = AccountId;
+    fn get() -> AccountId {
+        account(TREASURY)
+    }
 }
 
 impl pallet_service_staking::Config for Test {
     type Currency = Balances;
     type Anchors = KeysOfAnchors;
     type Snapshots = Reports;
+    type Agreements = Breached;
     type PotId = PotId;
     type MinBond = ConstU128<MIN_BOND>;
-    type UnbondingDelay = ConstU32<DELAY>;
+    type UnbondingDelay = UnbondingDelay;
+    type PeriodLength = ConstU32<PERIOD>;
+    type ReportWindow = ReportWindow;
+    type ReportHistory = ConstU32<HISTORY>;
+    type SlashDeferral = SlashDeferral;
+    type BountyShare = BountyShare;
+    type PoolShare = PoolShare;
+    type OnSlash = ResolveTo<Treasury, Balances>;
+    type CancelOrigin = EnsureRoot<AccountId>;
+    type PoolRelease = PoolRelease;
+    type WriterBonus = WriterBonus;
+    type RentTreasuryShare = RentTreasuryShare;
+    type OnRent = ResolveTo<Treasury, Balances>;
     type RewardPerPeriod = RewardPerPeriod;
     type AnchorShare = AnchorShare;
     type RewardHistory = RewardHistory;
@@ -95,7 +140,7 @@ impl Anchors for KeysOfAnchors {
     }
 
     fn acting_for(origin: &AccountId) -> Option<AccountId> {
-        (1..10).find(|n| account(*n) == *origin || AccountId::from(hot(*n).public()) == *origin).map(account)
+        (1..10).find(|n| account(*n) == *origin || service_key(*n) == *origin).map(account)
     }
 
     fn verify_quorum(_: Hash, _: &QuorumCertificate) -> Result<(), QuorumError> {
@@ -103,8 +148,29 @@ impl Anchors for KeysOfAnchors {
     }
 }
 
+/// A line with breaches is a persistent one and costs [`Penalty`].
+pub struct Breached;
+
+impl Agreements for Breached {
+    fn active_terms(_: &AccountId) -> Option<Terms> {
+        None
+    }
+
+    fn penalty(entry: &ReportEntry) -> Option<Permill> {
+        (entry.breaches > 0).then(Penalty::get)
+    }
+
+    fn on_breach(node: &AccountId, period: Period) {
+        Told::mutate(|told| told.push((node.clone(), period)));
+    }
+
+    fn weight() -> Weight {
+        Weight::zero()
+    }
+}
+
 thread_local! {
-    static COMMITMENTS: RefCell<BTreeMap<Period, Commitment>> = const { RefCell::new(BTreeMap::new()) };
+    static COMMITMENTS: RefCell<BTreeMap<Period, (Commitment, BlockNumber)>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Keeps every commitment.
@@ -112,18 +178,35 @@ pub struct Reports;
 
 impl Snapshots for Reports {
     fn current_period() -> Period {
-        0
+        System::block_number() / PERIOD
     }
 
     fn commitment(period: Period) -> Option<Commitment> {
-        COMMITMENTS.with_borrow(|commitments| commitments.get(&period).cloned())
+        COMMITMENTS.with_borrow(|commitments| commitments.get(&period).map(|(commitment, _)| commitment.clone()))
     }
+
+    fn committed_at(period: Period) -> Option<BlockNumber> {
+        COMMITMENTS.with_borrow(|commitments| commitments.get(&period).map(|(_, at)| *at))
+    }
+
+    fn seed(_: Period) -> Option<Hash> {
+        None
+    }
+}
+
+fn keep(commitment: Commitment) {
+    let at = System::block_number();
+    COMMITMENTS.with_borrow_mut(|commitments| commitments.insert(commitment.period, (commitment, at)));
 }
 
 #[cfg(feature = "runtime-benchmarks")]
 impl crate::BenchmarkHelper for Reports {
     fn store(commitment: Commitment) {
-        COMMITMENTS.with_borrow_mut(|commitments| commitments.insert(commitment.period, commitment));
+        keep(commitment);
+    }
+
+    fn breach(entry: &mut ReportEntry) {
+        entry.breaches = 1;
     }
 }
 
@@ -141,6 +224,7 @@ pub fn entry(period: Period, n: u8, reward_weight: u128) -> ReportEntry {
         p95_latency_ms: 1,
         served_value: 0,
         score: Permill::one(),
+        breaches: 0,
         reward_weight,
     }
 }
@@ -159,6 +243,22 @@ pub fn commit_with_total(
     signers: &[u8],
 ) -> Vec<(ReportEntry, MerkleProof)> {
     let entries: Vec<_> = weights.iter().map(|(n, weight)| entry(period, *n, *weight)).collect();
+    commit_entries(period, entries, total, signers)
+}
+
+/// Commits to a report that says of these nodes that they breached their agreement.
+pub fn commit_breaches(period: Period, nodes: &[u8]) -> Vec<(ReportEntry, MerkleProof)> {
+    let breached = |n: &u8| ReportEntry { breaches: 1, ..entry(period, *n, 0) };
+    commit_entries(period, nodes.iter().map(breached).collect(), 0, &[])
+}
+
+/// Commits to a report with these lines; account 1 writes it.
+pub fn commit_entries(
+    period: Period,
+    entries: Vec<ReportEntry>,
+    total: u128,
+    signers: &[u8],
+) -> Vec<(ReportEntry, MerkleProof)> {
     let commitment = Commitment {
         period,
         previous: Default::default(),
@@ -169,7 +269,7 @@ pub fn commit_with_total(
         totals: Totals { reward_weight: total, ..Default::default() },
         writer: account(1),
     };
-    COMMITMENTS.with_borrow_mut(|commitments| commitments.insert(period, commitment.clone()));
+    keep(commitment.clone());
     let signers: Vec<_> = signers.iter().map(|n| account(*n)).collect();
     ServiceStaking::on_commitment(&commitment, &signers);
     let proofs: Vec<_> = (0..entries.len()).map(|i| prove(&entries, i as u32).unwrap()).collect();
@@ -183,7 +283,9 @@ pub fn pair(n: u8) -> sr25519::Pair {
 
 /// The account number `n`. Accounts 1 to 99 are rich.
 pub fn account(n: u8) -> AccountId {
-    pair(n).public().into()
+    static ACCOUNTS: LazyLock<Vec<AccountId>> =
+        LazyLock::new(|| (0..=u8::MAX).map(|n| pair(n).public().into()).collect());
+    ACCOUNTS[usize::from(n)].clone()
 }
 
 /// The hot key of account `n`.
@@ -192,7 +294,7 @@ pub fn hot(n: u8) -> sr25519::Pair {
 }
 
 pub fn service_key(n: u8) -> AccountId {
-    hot(n).public().into()
+    account(100 + n)
 }
 
 /// The proof by `pair` that it acts for `account`.
@@ -241,6 +343,16 @@ impl ExtBuilder {
         RewardPerPeriod::set(REWARD);
         AnchorShare::set(Permill::from_percent(20));
         RewardHistory::set(3);
+        PoolRelease::set(Permill::zero());
+        WriterBonus::set(Permill::zero());
+        RentTreasuryShare::set(Permill::zero());
+        UnbondingDelay::set(DELAY);
+        ReportWindow::set(WINDOW);
+        SlashDeferral::set(DEFERRAL);
+        BountyShare::set(Permill::from_percent(10));
+        PoolShare::set(Permill::from_percent(30));
+        Penalty::set(Permill::from_percent(10));
+        Told::set(Vec::new());
         let balances = (1..100).map(|n| (account(n), RICH)).collect();
         let storage = RuntimeGenesisConfig {
             balances: pallet_balances::GenesisConfig { balances, ..Default::default() },

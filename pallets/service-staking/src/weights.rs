@@ -26,8 +26,19 @@ pub trait WeightInfo {
     fn withdraw() -> Weight;
     /// Of `claim_reward`, with the longest proof and as many old marks as it sweeps.
     fn claim_reward() -> Weight;
-    /// Of `claim_anchor_reward`, by the last of a full set of signers.
+    /// Of `claim_anchor_reward`, by the last of a full set of signers, who is the writer too.
     fn claim_anchor_reward() -> Weight;
+    /// Of `report_breach`, with the longest proof, the longest stake history, and all breaches but one in use. Without
+    /// what the agreements do.
+    fn report_breach() -> Weight;
+    /// Of `apply_slash`, with the longest lists, of a stake that is all in chunks.
+    fn apply_slash() -> Weight;
+    /// Of `cancel_slash`, with all breaches in use.
+    fn cancel_slash() -> Weight;
+    /// Of `chill`, sent by the service key.
+    fn chill() -> Weight;
+    /// Of `reenter`, sent by the service key.
+    fn reenter() -> Weight;
     /// Of `on_commitment`, with a full set of signers, and as much to prune and to sweep as it can do. Whoever accepts
     /// commitments adds it to the weight of doing so.
     fn on_commitment() -> Weight;
@@ -55,10 +66,18 @@ const fn sweep_reads(marks: u32) -> u64 {
     2 * marks as u64 + 2
 }
 
+/// The chunks of a node: each looks for its period's commitment.
+const CHUNKS: u64 = 16;
+
+/// Hashes along the longest proof.
+fn proof() -> Weight {
+    Weight::from_parts(HASH * (u64::from(MAX_DEPTH) + 1), 0)
+}
+
 impl WeightInfo for () {
     fn register() -> Weight {
-        // Nodes twice, ServiceKeys twice, MinBond, block hash, balance, holds
-        signed(8, 4)
+        // Nodes twice, ServiceKeys twice, MinBond, block hash, balance, holds, running period, StakeHistory
+        signed(10, 5)
     }
     fn update() -> Weight {
         // Nodes twice, ServiceKeys
@@ -69,31 +88,51 @@ impl WeightInfo for () {
         signed(4, 3)
     }
     fn bond_more() -> Weight {
-        // Nodes, balance, holds
-        bound(3, 3)
+        // Nodes, balance, holds, running period, StakeHistory
+        bound(5, 4)
     }
     fn unbond() -> Weight {
-        // Nodes, UnbondingDelay, MinBond
-        bound(3, 1)
+        // Nodes, UnbondingDelay, ReportWindow, SlashDeferral, PeriodLength, MinBond, running period
+        bound(7, 1)
     }
     fn withdraw() -> Weight {
-        // Nodes, balance, holds
-        bound(3, 4)
+        // Nodes, balance, holds, Breaches, StakeHistory, running period, ReportWindow, LastCommitted, commitments
+        bound(8 + CHUNKS, 6)
     }
     fn claim_reward() -> Weight {
-        // Rewards, commitment, Claimed, Paid, two balances; then the sweep
-        bound(6 + sweep_reads(SWEPT_PER_CLAIM), 5 + u64::from(SWEPT_PER_CLAIM))
-            .saturating_add(Weight::from_parts(HASH * (u64::from(MAX_DEPTH) + 1), 0))
+        // Rewards, commitment, Claimed, Paid, Owed, two balances; then the sweep
+        bound(7 + sweep_reads(SWEPT_PER_CLAIM), 6 + u64::from(SWEPT_PER_CLAIM)).saturating_add(proof())
     }
     fn claim_anchor_reward() -> Weight {
-        // Rewards, RewardSigners, active set, key, two balances
-        bound(6, 3)
+        // Rewards, RewardSigners, active set, key, Owed, two balances
+        bound(7, 5)
+    }
+    fn report_breach() -> Weight {
+        // running period, commitment twice, ReportWindow, Nodes, Breaches, StakeHistory, SlashDeferral
+        bound(8, 1).saturating_add(proof())
+    }
+    fn apply_slash() -> Weight {
+        // Breaches, Nodes, balance, holds, running period, StakeHistory, BountyShare, PoolShare, reporter, pot, treasury
+        bound(11, 8)
+    }
+    fn cancel_slash() -> Weight {
+        // Breaches
+        bound(1, 1)
+    }
+    fn chill() -> Weight {
+        // Nodes twice, ServiceKeys
+        bound(3, 1)
+    }
+    fn reenter() -> Weight {
+        // As `chill`
+        bound(3, 1)
     }
     fn on_commitment() -> Weight {
-        // Rewards, balance, RewardPerPeriod, AnchorShare, RewardHistory, OldestReward
+        // LastCommitted, balance, Owed, PoolRelease, RewardPerPeriod, AnchorShare, WriterBonus, RewardHistory,
+        // OldestReward; and what each pruned period had
         bound(
-            7 + sweep_reads(SWEPT_PER_COMMITMENT),
-            6 + 3 * u64::from(PRUNED_PER_COMMITMENT) + u64::from(SWEPT_PER_COMMITMENT),
+            9 + 3 * u64::from(PRUNED_PER_COMMITMENT) + sweep_reads(SWEPT_PER_COMMITMENT),
+            8 + 3 * u64::from(PRUNED_PER_COMMITMENT) + u64::from(SWEPT_PER_COMMITMENT),
         )
     }
 }

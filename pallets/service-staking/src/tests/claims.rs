@@ -1,4 +1,4 @@
-//! on_commitment, claim_reward, claim_anchor_reward, rent.
+//! on_commitment, claim_reward, claim_anchor_reward.
 
 use super::*;
 
@@ -8,9 +8,18 @@ fn a_commitment_mints_into_the_pot() {
         assert_eq!(pot(), EXISTENTIAL_DEPOSIT);
         let issuance = Balances::total_issuance();
         commit(7, &[(1, 1)], &[1, 2, 3]);
-        assert_eq!(last_event(), Event::RewardsMinted { period: 7, nodes: 8_000, each_anchor: 666 });
-        assert_eq!(Balances::total_issuance(), issuance + REWARD);
-        assert_eq!(pot(), EXISTENTIAL_DEPOSIT + REWARD);
+        let expected = Event::RewardsMinted {
+            period: 7,
+            nodes: 8_000,
+            each_anchor: 666,
+            writer_bonus: 0,
+            minted: 9_998,
+            released: 0,
+        };
+        assert_eq!(last_event(), expected);
+        assert_eq!(Balances::total_issuance(), issuance + 9_998);
+        assert_eq!(pot(), EXISTENTIAL_DEPOSIT + 9_998);
+        assert_eq!(Owed::<Test>::get(), 9_998);
     });
 }
 
@@ -158,17 +167,6 @@ fn claim_anchor_reward_refuses_others_and_other_periods() {
 }
 
 #[test]
-fn rent_goes_into_the_pot_and_leaves_the_payer_alive() {
-    ExtBuilder::build_and_execute(|| {
-        assert_ok!(ServiceStaking::pay_rent(&account(1), 100));
-        assert_eq!(last_event(), Event::RentReceived { from: account(1), amount: 100 });
-        assert_eq!(pot(), EXISTENTIAL_DEPOSIT + 100);
-        assert_noop!(ServiceStaking::pay_rent(&account(1), RICH - 100), TokenError::NotExpendable);
-        assert_noop!(ServiceStaking::pay_rent(&account(1), RICH), TokenError::FundsUnavailable);
-    });
-}
-
-#[test]
 fn old_rewards_are_forgotten_and_stay_in_the_pot() {
     ExtBuilder::build_and_execute(|| {
         let old = commit(7, &[(1, 1)], &[1]);
@@ -182,6 +180,7 @@ fn old_rewards_are_forgotten_and_stay_in_the_pot() {
         assert_noop!(ServiceStaking::claim_anchor_reward(origin(1), 7), Error::<Test>::NoSuchReward);
         assert_eq!(OldestReward::<Test>::get(), Some(8));
         assert_eq!(pot(), EXISTENTIAL_DEPOSIT + 4 * REWARD);
+        assert_eq!(Owed::<Test>::get(), 3 * REWARD);
     });
 }
 

@@ -1,4 +1,4 @@
-//! register, update, rotate_key.
+//! register, update, rotate_key, chill, reenter.
 
 use super::*;
 
@@ -12,8 +12,10 @@ fn register_holds_the_bond_and_knows_the_key() {
         assert_eq!(ServiceStaking::acting_for(&account(1)), Some(account(1)));
         assert_eq!(ServiceStaking::acting_for(&service_key(1)), Some(account(1)));
         assert_eq!(ServiceStaking::acting_for(&account(2)), None);
-        assert_eq!(ServiceStaking::slashable(&account(1)), MIN_BOND);
-        assert_eq!(ServiceStaking::slashable(&account(2)), 0);
+        assert_eq!(ServiceStaking::stake_at(account(1), 0), MIN_BOND);
+        assert_eq!(ServiceStaking::stake_at(account(2), 0), 0);
+        assert!(ServiceStaking::is_available(&account(1)));
+        assert!(!ServiceStaking::is_available(&account(2)));
         assert!(!bonded(2));
     });
 }
@@ -159,5 +161,29 @@ fn rotate_key_only_by_the_account_and_to_a_free_key() {
         assert_noop!(rotate(account(1), &pair(2), 1), Error::<Test>::KeyInUse);
         assert_noop!(rotate(account(1), &hot(3), 2), Error::<Test>::BadProof);
         assert_ok!(rotate(account(1), &pair(1), 1));
+    });
+}
+
+#[test]
+fn who_chills_takes_no_new_work_until_it_reenters() {
+    ExtBuilder::build_and_execute(|| {
+        assert_ok!(register(1, MIN_BOND));
+        let hot = || RuntimeOrigin::signed(service_key(1));
+        let available = || ServiceStaking::is_available(&account(1));
+        assert_noop!(ServiceStaking::reenter(origin(1)), Error::<Test>::NotChilled);
+        for (chill, reenter) in [(origin(1), hot()), (hot(), origin(1))] {
+            assert_ok!(ServiceStaking::chill(chill.clone()));
+            assert_eq!(last_event(), Event::Chilled { node: account(1) });
+            assert!(!available() && bonded(1));
+            assert_noop!(ServiceStaking::chill(chill), Error::<Test>::AlreadyChilled);
+            assert_ok!(ServiceStaking::reenter(reenter));
+            assert_eq!(last_event(), Event::Reentered { node: account(1) });
+            assert!(available());
+        }
+        assert_noop!(ServiceStaking::chill(origin(2)), Error::<Test>::NotRegistered);
+        assert_noop!(ServiceStaking::reenter(origin(2)), Error::<Test>::NotRegistered);
+        // Without the minimum bond it is not available, chilled or not.
+        assert_ok!(ServiceStaking::unbond(origin(1), MIN_BOND));
+        assert!(!available());
     });
 }

@@ -39,7 +39,7 @@ fn unbond_keeps_the_minimum_or_nothing() {
         assert_ok!(ServiceStaking::unbond(origin(1), MIN_BOND));
         assert!(!bonded(1));
         assert_eq!(held(1), 2 * MIN_BOND);
-        assert_eq!(ServiceStaking::slashable(&account(1)), 2 * MIN_BOND);
+        assert_eq!(ServiceStaking::stake_at(account(1), 0), 2 * MIN_BOND);
     });
 }
 
