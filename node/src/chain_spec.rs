@@ -1,7 +1,11 @@
 //! The chains that are built in, each from a genesis preset of the runtime. chain-spec/README.md says how to make others.
 
 use sc_chain_spec::{ChainType, GenericChainSpec, Properties};
-use smartlayer_runtime::{configs::system::SS58Prefix, genesis_presets::TESTNET_RUNTIME_PRESET, WASM_BINARY};
+use smartlayer_runtime::{
+    configs::system::SS58Prefix,
+    genesis_presets::{LOCAL_FOUR_RUNTIME_PRESET, TESTNET_RUNTIME_PRESET},
+    WASM_BINARY,
+};
 use sp_genesis_builder::{DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 
 /// A chain's specification.
@@ -14,9 +18,12 @@ pub fn load(id: &str) -> Result<ChainSpec, String> {
         "" | "local" => {
             built_in("Smart Layer local", "smartlayer_local", ChainType::Local, LOCAL_TESTNET_RUNTIME_PRESET)
         }
+        "local-four" => {
+            built_in("Smart Layer local, four validators", "smartlayer_local_four", ChainType::Local, LOCAL_FOUR_RUNTIME_PRESET)
+        }
         "testnet" => built_in("Smart Layer testnet", "smartlayer_testnet", ChainType::Live, TESTNET_RUNTIME_PRESET),
         path => ChainSpec::from_json_file(path.into()).map_err(|error| {
-            format!("no chain is named {path:?} (dev, local and testnet are), and it is no readable chain spec file: {error}")
+            format!("no chain is named {path:?} (dev, local, local-four and testnet are), and it is no readable chain spec file: {error}")
         }),
     }
 }

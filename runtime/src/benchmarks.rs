@@ -1,4 +1,7 @@
 //! Which pallets are benchmarked, for `frame-omni-bencher`.
+//!
+//! The SDK's pallets take the weights that the SDK publishes, `SubstrateWeight`, which were measured on its reference machine. The
+//! benchmarks of pallet-session and pallet-offences are crates of their own, which this runtime does without.
 
 use alloc::{string::String, vec::Vec};
 
@@ -14,12 +17,24 @@ impl pallet_transaction_payment::BenchmarkConfig for Runtime {}
 
 define_benchmarks!(
     [frame_system, SystemBench::<Runtime>]
+    [pallet_bags_list, VoterList]
     [pallet_balances, Balances]
+    [pallet_collective, AnchorCouncil]
+    [pallet_conviction_voting, ConvictionVoting]
     [pallet_elections_phragmen, Elections]
+    [pallet_identity, Identity]
+    [pallet_multisig, Multisig]
     [pallet_parameters, Parameters]
+    [pallet_preimage, Preimage]
+    [pallet_proxy, Proxy]
+    [pallet_referenda, Referenda]
+    [pallet_scheduler, Scheduler]
+    [pallet_staking, Staking]
     [pallet_timestamp, Timestamp]
     [pallet_transaction_payment, TransactionPayment]
+    [pallet_treasury, Treasury]
     [pallet_utility, Utility]
+    [pallet_whitelist, Whitelist]
     [pallet_anchors, Anchors]
     [pallet_commitment_snapshots, CommitmentSnapshots]
     [pallet_promise_settlement, PromiseSettlement]
@@ -35,6 +50,17 @@ impl pallet_service_staking::BenchmarkHelper for StoredCommitments {
     fn store(commitment: Commitment) {
         let stored = StoredCommitment { hash: Hash::zero(), block: System::block_number(), commitment };
         pallet_commitment_snapshots::Commitments::<Runtime>::insert(stored.commitment.period, stored);
+    }
+}
+
+/// A treasury that holds nothing but SLT pays accounts.
+pub struct TreasuryArguments;
+
+impl pallet_treasury::ArgumentsFactory<(), AccountId> for TreasuryArguments {
+    fn create_asset_kind(_seed: u32) {}
+
+    fn create_beneficiary(seed: [u8; 32]) -> AccountId {
+        seed.into()
     }
 }
 

@@ -64,7 +64,10 @@ pub type Executive =
     frame_executive::Executive<Runtime, Block, frame_system::ChainContext<Runtime>, Runtime, AllPalletsWithSystem>;
 
 /// What a transaction carries beside its call, and what is checked before the call runs.
+///
+/// [`frame_system::AuthorizeCall`] comes first, so that a call that authorises itself has its origin before the others look at it.
 pub type TxExtension = (
+    frame_system::AuthorizeCall<Runtime>,
     frame_system::CheckNonZeroSender<Runtime>,
     frame_system::CheckSpecVersion<Runtime>,
     frame_system::CheckTxVersion<Runtime>,
@@ -103,15 +106,16 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: alloc::borrow::Cow::Borrowed("smartlayer"),
     impl_name: alloc::borrow::Cow::Borrowed("smartlayer-node"),
     authoring_version: 1,
-    spec_version: 1,
+    spec_version: 2,
     impl_version: 1,
     apis: RUNTIME_API_VERSIONS,
-    transaction_version: 1,
+    transaction_version: 2,
     system_version: 1,
 };
 
-// The indices are part of every encoded call and event: never reuse one. Genesis is built in the order of declaration:
-// parameters first, because the others read them, and elections after the anchors that they initialise.
+// The indices are part of every encoded call and event: never reuse one. Genesis is built and hooks run in their order:
+// parameters first, because the others read them, stake before the sessions that it fills, identities and anchors before the
+// elections that make use of them.
 #[frame_support::runtime]
 mod runtime {
     #[runtime::runtime]
@@ -148,9 +152,28 @@ mod runtime {
     #[runtime::pallet_index(8)]
     pub type TransactionPayment = pallet_transaction_payment;
     #[runtime::pallet_index(9)]
-    pub type Session = pallet_session;
+    pub type VoterList = pallet_bags_list;
     #[runtime::pallet_index(10)]
+    pub type Staking = pallet_staking;
+    #[runtime::pallet_index(11)]
+    pub type Offences = pallet_offences;
+    #[runtime::pallet_index(12)]
+    pub type Historical = pallet_session::historical;
+    #[runtime::pallet_index(13)]
+    pub type Session = pallet_session;
+    #[runtime::pallet_index(14)]
     pub type Grandpa = pallet_grandpa;
+
+    #[runtime::pallet_index(15)]
+    pub type Treasury = pallet_treasury;
+    #[runtime::pallet_index(16)]
+    pub type Preimage = pallet_preimage;
+    #[runtime::pallet_index(17)]
+    pub type Scheduler = pallet_scheduler;
+    #[runtime::pallet_index(18)]
+    pub type Identity = pallet_identity;
+    #[runtime::pallet_index(19)]
+    pub type Identities = configs::organisations::identities;
 
     #[runtime::pallet_index(20)]
     pub type Anchors = pallet_anchors;
@@ -166,4 +189,19 @@ mod runtime {
     pub type CommitmentSnapshots = pallet_commitment_snapshots;
     #[runtime::pallet_index(26)]
     pub type SmartTokens = pallet_smart_tokens;
+
+    #[runtime::pallet_index(30)]
+    pub type Origins = configs::governance::origins;
+    #[runtime::pallet_index(31)]
+    pub type ConvictionVoting = pallet_conviction_voting;
+    #[runtime::pallet_index(32)]
+    pub type Referenda = pallet_referenda;
+    #[runtime::pallet_index(33)]
+    pub type Whitelist = pallet_whitelist;
+    #[runtime::pallet_index(34)]
+    pub type AnchorCouncil = pallet_collective;
+    #[runtime::pallet_index(35)]
+    pub type Multisig = pallet_multisig;
+    #[runtime::pallet_index(36)]
+    pub type Proxy = pallet_proxy;
 }

@@ -6,12 +6,10 @@ use frame_support::{
 };
 use sp_staking::currency_to_vote::U128CurrencyToVote;
 
+use super::governance::ElectedAnchors;
 use crate::{
-    parameters::{
-        dynamic_params::{anchors, elections},
-        AtMost,
-    },
-    Anchors, Balance, Balances, Runtime, RuntimeEvent, SLT,
+    parameters::bounded::{anchors, elections},
+    Balance, Balances, Runtime, RuntimeEvent, Treasury, SLT,
 };
 
 parameter_types! {
@@ -24,16 +22,15 @@ parameter_types! {
 
 impl pallet_elections_phragmen::Config for Runtime {
     type CandidacyBond = elections::CandidacyBond;
-    type ChangeMembers = Anchors;
+    type ChangeMembers = ElectedAnchors;
     type Currency = Balances;
     type CurrencyToVote = U128CurrencyToVote;
-    // Half of the largest set that a quorum certificate can carry; runners-up take at most the other half.
-    type DesiredMembers = AtMost<elections::DesiredMembers, 64>;
-    type DesiredRunnersUp = AtMost<elections::DesiredRunnersUp, 32>;
-    type InitializeMembers = Anchors;
-    // A member or loser that loses its deposit loses it for good.
-    type KickedMember = ();
-    type LoserCandidate = ();
+    type DesiredMembers = elections::DesiredMembers;
+    type DesiredRunnersUp = elections::DesiredRunnersUp;
+    type InitializeMembers = ElectedAnchors;
+    // What a member or loser loses, the treasury gains.
+    type KickedMember = Treasury;
+    type LoserCandidate = Treasury;
     // The election runs within one block: these bound its weight, which the pallet checks against the block's.
     type MaxCandidates = ConstU32<64>;
     type MaxVoters = ConstU32<512>;

@@ -2,12 +2,8 @@
 
 use frame_support::{parameter_types, PalletId};
 
-use super::snapshots::History;
 use crate::{
-    parameters::{
-        dynamic_params::{promise_settlement, service_staking, smart_tokens},
-        AtMost,
-    },
+    parameters::bounded::{promise_settlement, service_staking, smart_tokens},
     Anchors, Balances, CommitmentSnapshots, Runtime, RuntimeHoldReason, ServiceStaking,
 };
 
@@ -24,8 +20,7 @@ impl pallet_service_staking::Config for Runtime {
     type Currency = Balances;
     type MinBond = service_staking::MinBond;
     type PotId = PotId;
-    // A claim is proved against a stored commitment.
-    type RewardHistory = AtMost<service_staking::RewardHistory, { History::get() }>;
+    type RewardHistory = service_staking::RewardHistory;
     type RewardPerPeriod = service_staking::RewardPerPeriod;
     type Snapshots = CommitmentSnapshots;
     type UnbondingDelay = service_staking::UnbondingDelay;

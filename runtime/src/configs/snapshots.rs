@@ -4,7 +4,7 @@ use frame_support::parameter_types;
 use smartlayer_primitives::Period;
 
 use super::consensus::EpochRandomness;
-use crate::{parameters::dynamic_params::commitment_snapshots, Anchors, Runtime, ServiceStaking};
+use crate::{parameters::bounded::commitment_snapshots, Anchors, Runtime, ServiceStaking};
 
 parameter_types! {
     /// How many periods stay known: two weeks of hours. It changes only together with a migration.

@@ -40,7 +40,12 @@ macro_rules! genesis_groups {
 
 genesis_groups! {
     /// The numbers that nobody can change after genesis.
-    ConsensusNumbers: consensus::Consensus { epoch_duration: EpochDuration(u64) }
+    ConsensusNumbers: consensus::Consensus {
+        epoch_duration: EpochDuration(u64),
+        sessions_per_era: SessionsPerEra(u32),
+        bonding_duration: BondingDuration(u32),
+        slash_defer_duration: SlashDeferDuration(u32),
+    }
 
     /// The election of anchors.
     ElectionNumbers: elections::Elections {
@@ -85,9 +90,25 @@ genesis_groups! {
         deposit_base: DepositBase(Balance),
         deposit_per_byte: DepositPerByte(Balance),
     }
+
+    /// What validators and their nominators earn.
+    ValidatorNumbers: validators::Validators { era_reward: EraReward(Balance) }
+
+    /// Referenda, and what the treasury may be told to spend.
+    GovernanceNumbers: governance::Governance {
+        prepare_period: PreparePeriod(BlockNumber),
+        decision_period: DecisionPeriod(BlockNumber),
+        confirm_period: ConfirmPeriod(BlockNumber),
+        enactment_period: EnactmentPeriod(BlockNumber),
+        short_period: ShortPeriod(BlockNumber),
+        vote_locking_period: VoteLockingPeriod(BlockNumber),
+        submission_deposit: SubmissionDeposit(Balance),
+        decision_deposit: DecisionDeposit(Balance),
+        treasury_spend_limit: TreasurySpendLimit(Balance),
+    }
 }
 
-fn store(parameter: RuntimeParameters) {
+pub(super) fn store(parameter: RuntimeParameters) {
     let (key, value) = parameter.into_parts();
     pallet_parameters::Parameters::<Runtime>::set(key, value);
 }
@@ -125,6 +146,10 @@ pub mod pallet {
         pub commitment_snapshots: CommitmentNumbers,
         /// Token types: rent and deposits.
         pub smart_tokens: TokenNumbers,
+        /// What validators and their nominators earn.
+        pub validators: ValidatorNumbers,
+        /// Referenda, and what the treasury may be told to spend.
+        pub governance: GovernanceNumbers,
         #[serde(skip)]
         #[allow(missing_docs)]
         pub _config: core::marker::PhantomData<T>,
@@ -140,6 +165,8 @@ pub mod pallet {
             self.promise_settlement.store();
             self.commitment_snapshots.store();
             self.smart_tokens.store();
+            self.validators.store();
+            self.governance.store();
         }
     }
 }

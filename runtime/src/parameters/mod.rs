@@ -1,22 +1,24 @@
-//! Every number that the DAO governs: what it means, and its default on a real network. Who uses a number bounds it, so that a
-//! mistaken vote stays harmless.
+//! Every number that the DAO governs: what it means, and its default on a real network. The runtime reads each through
+//! [`bounded`], so that a mistaken vote stays harmless.
 //!
 //! The defaults hold until a genesis preset or a vote says otherwise. `Consensus` is the exception: its numbers are set at
-//! genesis and never again, because nodes read them once.
+//! genesis and never again, because nodes read them once, or because a change would cut short what was promised under them.
 
+pub mod bounded;
 pub mod genesis;
-
-use core::marker::PhantomData;
 
 use frame_support::{
     dynamic_params::{dynamic_pallet_params, dynamic_params},
-    traits::{EnsureOriginWithArg, Get},
+    traits::{EnsureOrigin, EnsureOriginWithArg},
 };
-use frame_system::ensure_root;
+use frame_system::EnsureRoot;
 use smartlayer_primitives::Period;
 use sp_runtime::Permill;
 
-use crate::{Balance, BlockNumber, Runtime, RuntimeOrigin, DAYS, HOURS, MINUTES, SLT};
+use crate::{
+    configs::governance::RootOrAdmin, AccountId, Balance, BlockNumber, Runtime, RuntimeOrigin, DAYS, HOURS, MINUTES,
+    SLT,
+};
 
 #[dynamic_params(RuntimeParameters, pallet_parameters::Parameters::<Runtime>)]
 pub mod dynamic_params {
@@ -26,25 +28,34 @@ pub mod dynamic_params {
     #[dynamic_pallet_params]
     #[codec(index = 0)]
     pub mod consensus {
-        /// How many slots an epoch has: how long a set of session keys and a piece of randomness last.
+        /// How many slots an epoch has: how long a set of session keys and a piece of randomness last; from 10 blocks to a day's.
         #[codec(index = 0)]
         pub static EpochDuration: u64 = HOURS as u64;
+        /// How many sessions, each as long as an epoch, an era has: how long a set of validators lasts; 1 to 48.
+        #[codec(index = 1)]
+        pub static SessionsPerEra: u32 = 6;
+        /// How many eras a validator's or nominator's stake waits after unbonding, and can be slashed; 2 to 168.
+        #[codec(index = 2)]
+        pub static BondingDuration: u32 = 56;
+        /// How many eras a validator's slash waits, and can be cancelled; 1 to 167, and less than `BondingDuration`.
+        #[codec(index = 3)]
+        pub static SlashDeferDuration: u32 = 28;
     }
 
     /// The election of anchors.
     #[dynamic_pallet_params]
     #[codec(index = 1)]
     pub mod elections {
-        /// How many anchors are elected; at most 64.
+        /// How many anchors are elected; 1 to 64.
         #[codec(index = 0)]
         pub static DesiredMembers: u32 = 13;
         /// How many runners-up stand by; at most 32.
         #[codec(index = 1)]
         pub static DesiredRunnersUp: u32 = 7;
-        /// Blocks between elections; 0 holds none.
+        /// Blocks between elections; from 10 blocks to a year.
         #[codec(index = 2)]
         pub static TermDuration: BlockNumber = 7 * DAYS;
-        /// What a candidate puts up, and loses with the election, in planck.
+        /// What a candidate puts up, and loses with the election, in planck; 1 to 1,000,000 SLT.
         #[codec(index = 3)]
         pub static CandidacyBond: Balance = 1_000 * SLT;
     }
@@ -53,13 +64,13 @@ pub mod dynamic_params {
     #[dynamic_pallet_params]
     #[codec(index = 2)]
     pub mod anchors {
-        /// The least bond of an active anchor, in planck.
+        /// The least bond of an active anchor, in planck; 1 to 10,000,000 SLT.
         #[codec(index = 0)]
         pub static MinBond: Balance = 10_000 * SLT;
-        /// Blocks that a deregistered organisation waits for its bond.
+        /// Blocks that a deregistered organisation waits for its bond; from 1 block to a year.
         #[codec(index = 1)]
         pub static BondDelay: BlockNumber = 14 * DAYS;
-        /// Blocks between two key rotations of one organisation.
+        /// Blocks between two key rotations of one organisation; from 1 block to 30 days.
         #[codec(index = 2)]
         pub static RotationInterval: BlockNumber = HOURS;
     }
@@ -68,19 +79,21 @@ pub mod dynamic_params {
     #[dynamic_pallet_params]
     #[codec(index = 3)]
     pub mod service_staking {
-        /// The least bond of a node that is given work, in planck.
+        /// The least bond of a node that is given work, in planck; 1 to 1,000,000 SLT.
         #[codec(index = 0)]
         pub static MinBond: Balance = 1_000 * SLT;
-        /// Blocks that an unbonding chunk waits: longer than a report can still lead to a slash.
+        /// Blocks that an unbonding chunk waits: longer than a report can still lead to a slash; from 1 block to a
+        /// year.
         #[codec(index = 1)]
         pub static UnbondingDelay: BlockNumber = 14 * DAYS;
-        /// What nodes and anchors earn together for a period, in planck: minted when its commitment is accepted.
+        /// What nodes and anchors earn together for a period, in planck: minted when its commitment is accepted; at most
+        /// 10,000 SLT.
         #[codec(index = 2)]
         pub static RewardPerPeriod: Balance = 100 * SLT;
-        /// The anchors' part of it.
+        /// The anchors' part of it; at most half.
         #[codec(index = 3)]
         pub static AnchorShare: Permill = Permill::from_percent(20);
-        /// For how many periods back rewards can be claimed; at most as many as commitments are kept.
+        /// For how many periods back rewards can be claimed; 1 to as many as commitments are kept.
         #[codec(index = 4)]
         pub static RewardHistory: Period = 168;
     }
@@ -89,13 +102,14 @@ pub mod dynamic_params {
     #[dynamic_pallet_params]
     #[codec(index = 4)]
     pub mod promise_settlement {
-        /// The share of every claim that is burned. Pinned by each session when it opens.
+        /// The share of every claim that is burned; at most half. Pinned by each session when it opens.
         #[codec(index = 0)]
         pub static BurnRate: Permill = Permill::from_percent(5);
-        /// Blocks that a node has to bring its last promise once the payer asks to close. Pinned by each session when it opens.
+        /// Blocks that a node has to bring its last promise once the payer asks to close; from 1 block to 30 days. Pinned by each
+        /// session when it opens.
         #[codec(index = 1)]
         pub static ChallengeWindow: BlockNumber = DAYS;
-        /// The least deposit that opens a session, in planck.
+        /// The least deposit that opens a session, in planck; 0.001 to 10,000 SLT.
         #[codec(index = 2)]
         pub static MinDeposit: Balance = SLT / 10;
     }
@@ -104,10 +118,11 @@ pub mod dynamic_params {
     #[dynamic_pallet_params]
     #[codec(index = 5)]
     pub mod commitment_snapshots {
-        /// Blocks in a period; read when it begins.
+        /// Blocks in a period; from 2 blocks to a week. Read when it begins.
         #[codec(index = 0)]
         pub static PeriodLength: BlockNumber = HOURS;
-        /// Blocks that each anchor has for itself before the next in the ranking may write as well.
+        /// Blocks that each anchor has for itself before the next in the ranking may write as well; from 1 block to a
+        /// day.
         #[codec(index = 1)]
         pub static Grace: BlockNumber = MINUTES;
     }
@@ -116,15 +131,60 @@ pub mod dynamic_params {
     #[dynamic_pallet_params]
     #[codec(index = 6)]
     pub mod smart_tokens {
-        /// The rent of one copy's worth of data for one period, in planck.
+        /// The rent of one copy's worth of data for one period, in planck; at most 100 SLT.
         #[codec(index = 0)]
         pub static RentPerPeriod: Balance = SLT / 100;
-        /// The part of a registration's deposit that does not depend on its size, in planck.
+        /// The part of a registration's deposit that does not depend on its size, in planck; at most 10,000 SLT.
         #[codec(index = 1)]
         pub static DepositBase: Balance = SLT;
-        /// The deposit for each byte of a registration, in planck.
+        /// The deposit for each byte of a registration, in planck; at most 1 SLT.
         #[codec(index = 2)]
         pub static DepositPerByte: Balance = SLT / 1_000;
+    }
+
+    /// What validators and their nominators earn.
+    #[dynamic_pallet_params]
+    #[codec(index = 7)]
+    pub mod validators {
+        /// What they earn together for an era, in planck, beside the fees: minted when somebody has it paid out; at most 60,000
+        /// SLT.
+        #[codec(index = 0)]
+        pub static EraReward: Balance = 600 * SLT;
+    }
+
+    /// Referenda, and what the treasury may be told to spend. Only root may set these: a lesser origin could make its own way
+    /// to root shorter.
+    #[dynamic_pallet_params]
+    #[codec(index = 8)]
+    pub mod governance {
+        /// Blocks that a referendum must have been known before it is decided; from 1 block to 7 days.
+        #[codec(index = 0)]
+        pub static PreparePeriod: BlockNumber = 2 * HOURS;
+        /// Blocks within which it must be approved; from 5 blocks to 60 days.
+        #[codec(index = 1)]
+        pub static DecisionPeriod: BlockNumber = 14 * DAYS;
+        /// Blocks that its approval must hold without a break; from 1 block to 14 days.
+        #[codec(index = 2)]
+        pub static ConfirmPeriod: BlockNumber = DAYS;
+        /// Blocks between its approval and its execution, at least; from 1 block to 14 days.
+        #[codec(index = 3)]
+        pub static EnactmentPeriod: BlockNumber = DAYS;
+        /// The decision period, in blocks, of what cannot wait: emergencies and the cancelling of slashes; from 5 blocks to 14 days. Preparing,
+        /// confirming and enacting take at most a twelfth of it each.
+        #[codec(index = 4)]
+        pub static ShortPeriod: BlockNumber = DAYS;
+        /// Blocks for which a vote with a conviction of one is locked; from 1 block to 90 days, and never less than `EnactmentPeriod`.
+        #[codec(index = 5)]
+        pub static VoteLockingPeriod: BlockNumber = 7 * DAYS;
+        /// What submitting a referendum takes as a deposit, in planck; 0.1 to 10,000 SLT.
+        #[codec(index = 6)]
+        pub static SubmissionDeposit: Balance = 10 * SLT;
+        /// What having it decided takes as a deposit, in planck, and ten times as much on the root track; 1 to 100,000 SLT.
+        #[codec(index = 7)]
+        pub static DecisionDeposit: Balance = 500 * SLT;
+        /// The most that one referendum on the treasury track may spend, in planck; 1 to 10,000,000 SLT. Root may spend more.
+        #[codec(index = 8)]
+        pub static TreasurySpendLimit: Balance = 100_000 * SLT;
     }
 }
 
@@ -136,7 +196,7 @@ impl Default for RuntimeParameters {
     }
 }
 
-/// Root may set any parameter but those of genesis, which nobody may.
+/// Nobody may set what genesis fixed, root alone the rules of governance; the admin track may set the rest as well.
 pub struct GovernanceOnly;
 
 impl EnsureOriginWithArg<RuntimeOrigin, RuntimeParametersKey> for GovernanceOnly {
@@ -145,7 +205,8 @@ impl EnsureOriginWithArg<RuntimeOrigin, RuntimeParametersKey> for GovernanceOnly
     fn try_origin(origin: RuntimeOrigin, key: &RuntimeParametersKey) -> Result<(), RuntimeOrigin> {
         match key {
             RuntimeParametersKey::Consensus(_) => Err(origin),
-            _ => ensure_root(origin.clone()).map_err(|_| origin),
+            RuntimeParametersKey::Governance(_) => <EnsureRoot<AccountId> as EnsureOrigin<_>>::try_origin(origin),
+            _ => <RootOrAdmin as EnsureOrigin<_>>::try_origin(origin).map(|_| ()),
         }
     }
 
@@ -155,14 +216,5 @@ impl EnsureOriginWithArg<RuntimeOrigin, RuntimeParametersKey> for GovernanceOnly
             RuntimeParametersKey::Consensus(_) => Err(()),
             _ => Ok(RuntimeOrigin::root()),
         }
-    }
-}
-
-/// A governed number, but at most `MAX`.
-pub struct AtMost<P, const MAX: u32>(PhantomData<P>);
-
-impl<P: Get<u32>, const MAX: u32> Get<u32> for AtMost<P, MAX> {
-    fn get() -> u32 {
-        P::get().min(MAX)
     }
 }

@@ -2,7 +2,7 @@ use frame_support::{assert_noop, assert_ok};
 use sp_runtime::DispatchError;
 
 use super::*;
-use crate::parameters::dynamic_params::{consensus, elections};
+use crate::parameters::dynamic_params::{consensus, elections, governance};
 
 #[test]
 fn nobody_changes_what_genesis_fixed() {
@@ -30,5 +30,21 @@ fn governance_changes_the_rest_within_bounds() {
         assert_eq!(desired(), 5);
         assert_ok!(Parameters::set_parameter(RuntimeOrigin::root(), members(1_000)));
         assert_eq!(desired(), 64);
+    });
+}
+
+#[test]
+fn the_rules_of_governance_are_for_root_alone() {
+    genesis("development").execute_with(|| {
+        let admin = || RuntimeOrigin::from(configs::governance::origins::Origin::Admin);
+        let period = RuntimeParameters::Governance(governance::Parameters::DecisionPeriod(
+            governance::DecisionPeriod,
+            Some(100),
+        ));
+        let members =
+            RuntimeParameters::Elections(elections::Parameters::DesiredMembers(elections::DesiredMembers, Some(5)));
+        assert_noop!(Parameters::set_parameter(admin(), period.clone()), DispatchError::BadOrigin);
+        assert_ok!(Parameters::set_parameter(RuntimeOrigin::root(), period));
+        assert_ok!(Parameters::set_parameter(admin(), members));
     });
 }

@@ -9,11 +9,14 @@ fn all_presets_build() {
 
 #[test]
 fn local_presets_name_their_validators_and_anchors() {
-    for (preset, validators) in [("development", 1), ("local_testnet", 2)] {
+    for (preset, validators) in [("development", 1), ("local_testnet", 2), ("local_four", 4)] {
         genesis(preset).execute_with(|| {
             assert_eq!(Session::validators().len(), validators);
             assert_eq!(Babe::authorities().len(), validators);
             assert_eq!(Grandpa::grandpa_authorities().len(), validators);
+            // Elected, with a stake behind each, and nobody is above the law.
+            assert_eq!(pallet_staking::ErasTotalStake::<Runtime>::get(0), validators as Balance * 100_000 * SLT);
+            assert!(pallet_staking::Invulnerables::<Runtime>::get().is_empty());
             assert_eq!(pallet_elections_phragmen::Members::<Runtime>::get().len(), 4);
         });
     }
@@ -23,8 +26,8 @@ fn local_presets_name_their_validators_and_anchors() {
 fn a_testnet_names_nobody() {
     genesis("testnet").execute_with(|| {
         assert_eq!(Session::validators().len(), 0);
-        // Nothing but what keeps the reward pool alive.
-        assert_eq!(Balances::total_issuance(), configs::system::EXISTENTIAL_DEPOSIT);
+        // Nothing but what keeps the reward pool and the treasury alive.
+        assert_eq!(Balances::total_issuance(), 2 * configs::system::EXISTENTIAL_DEPOSIT);
     });
 }
 
