@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use smartlayer_primitives::{AccountId, Balance, Hash, Period, SessionId, TokenId};
+use smartlayer_primitives::{AccountId, Balance, BlockNumber, Hash, Period, SessionId, TokenId, TokenTypeId};
 use smartlayer_sdk::amount;
 use sp_runtime::Permill;
 
@@ -88,7 +88,7 @@ Examples:
 
 Only one process can pay from one record of promises at a time; give others their own --state.")]
     Call(CallArgs),
-    /// Look at service nodes
+    /// Look at service nodes, and manage your own
     #[command(subcommand)]
     Node(NodeCommand),
     /// Look at service level agreements
@@ -174,6 +174,9 @@ pub struct RegisterArgs {
     /// How many shards restore an instance
     #[arg(long, default_value_t = 2)]
     pub threshold: u8,
+    /// Your share in what calls pay, in percent; sessions have to be opened for your token type then
+    #[arg(long, value_name = "PERCENT", value_parser = percent, default_value = "0")]
+    pub revenue_share: Permill,
     /// For how many periods rent is paid now
     #[arg(long, default_value_t = 100)]
     pub periods: Period,
@@ -246,6 +249,12 @@ pub enum SessionCommand {
         /// The deposit, for example 10SLT
         #[arg(long, value_parser = amount::parse)]
         deposit: Balance,
+        /// Pay only calls of this token type from it; needed for a type whose issuer has a share in the payments
+        #[arg(long, value_name = "TYPE")]
+        token: Option<TokenTypeId>,
+        /// After so many blocks anyone may have it closed; a block takes 3 s
+        #[arg(long, value_name = "BLOCKS", default_value_t = smartlayer_sdk::LIFETIME)]
+        lifetime: BlockNumber,
         /// The key file that signs promises [default: --key]
         #[arg(long, value_name = "FILE")]
         signer: Option<PathBuf>,
@@ -329,6 +338,33 @@ pub enum NodeCommand {
         /// The node's account
         #[arg(value_parser = account)]
         node: AccountId,
+    },
+    /// Bond more for the node whose key --key is
+    Bond {
+        /// How much, for example 100SLT
+        #[arg(value_parser = amount::parse)]
+        amount: Balance,
+    },
+    /// Start to take out of the bond; `withdraw` pays it out when the delay is over
+    Unbond {
+        /// How much, for example 100SLT
+        #[arg(value_parser = amount::parse)]
+        amount: Balance,
+    },
+    /// Take out what is released
+    Withdraw,
+    /// Take no new work; what the node serves and holds it keeps
+    Chill,
+    /// Take new work again
+    Reenter,
+    /// Announce that the node will not serve for some periods
+    Maintenance {
+        /// The first period; not the running one
+        #[arg(long)]
+        from: Period,
+        /// How many
+        #[arg(long, default_value_t = 1)]
+        periods: Period,
     },
 }
 

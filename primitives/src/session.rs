@@ -38,6 +38,8 @@ pub struct Session {
 }
 
 /// Who may claim from a session.
+// Sessions are read one at a time: a box would only add an allocation to each.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub enum Payee {
     /// One service node.

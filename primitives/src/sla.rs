@@ -107,6 +107,14 @@ pub struct PenaltySchedule {
     pub slash: Permill,
 }
 
+impl PenaltySchedule {
+    /// Whether the row of periods in breach is a persistent breach in its last period: once in every `persistent_after` periods, so that a
+    /// breach that lasts is paid for again and again, and never twice for one period.
+    pub fn is_persistent(&self, breaches: u16) -> bool {
+        breaches > 0 && breaches.checked_rem(self.persistent_after) == Some(0)
+    }
+}
+
 /// What one node agreed to: numbers within a template, with the template's weight and penalties as they were then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Terms {
@@ -184,6 +192,18 @@ pub struct SignedMeasurement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lasting_breach_is_persistent_once_in_so_many_periods() {
+        let after = |persistent_after| {
+            let schedule = PenaltySchedule { persistent_after, slash: Permill::from_percent(1) };
+            (0..=7).filter(|breaches| schedule.is_persistent(*breaches)).collect::<alloc::vec::Vec<u16>>()
+        };
+        assert_eq!(after(3), [3, 6]);
+        assert_eq!(after(1), [1, 2, 3, 4, 5, 6, 7]);
+        // No template says zero; if one did, it would mean never.
+        assert_eq!(after(0), []);
+    }
 
     #[test]
     fn terms_stay_within_their_template() {

@@ -7,8 +7,8 @@ use anyhow::{bail, ensure, Context, Result};
 use codec::DecodeAll;
 use smartlayer_chain_client::{BlockRef, ChainClient, Event};
 use smartlayer_primitives::{
-    agreement::Stage, assignment::Assignment, operation::Operation, AccountId, Balance, InstanceId, Period, SessionId,
-    SLT,
+    assignment::Assignment, operation::Operation, session::Beneficiary, AccountId, Balance, InstanceId, Period,
+    SessionId, SLT,
 };
 use smartlayer_sdk::{amount, api::ErrorCode, node_service, prove, Error, Options, Payer, TokenClient};
 
@@ -122,7 +122,7 @@ pub async fn nodes_are_active(network: &LocalNetwork, teller: &Teller) -> Result
     wait_until("all service nodes passed their test and are active", 2 * PATIENCE, || async {
         network.check()?;
         let agreements = chain.finalized()?.agreements().await?;
-        let active = agreements.iter().filter(|(_, a)| matches!(a.stage, Stage::Active { .. })).count();
+        let active = agreements.iter().filter(|(_, a)| a.active_terms().is_some()).count();
         if active > seen.replace(active) {
             teller.say(format!("{active} of {wanted} service nodes are bonded, tested and active"));
         }
@@ -436,13 +436,18 @@ async fn closed_sessions(
     wanted: impl IntoIterator<Item = &SessionId>,
 ) -> Result<Vec<ClosedSession>> {
     let wanted: Vec<_> = wanted.into_iter().collect();
-    let mut closed = Vec::new();
+    let (mut nodes, mut closed) = (BTreeMap::new(), Vec::new());
     for number in first.number + 1..=last.number {
         for record in chain.events_at(chain.block(number).await?).await? {
-            if let Event::SessionClosed { session, node, deposit, paid, burned, refunded, .. } = record.event {
-                if wanted.contains(&&session) {
+            match record.event {
+                Event::SessionOpened { session, beneficiary: Beneficiary::Node(node), .. } => {
+                    nodes.insert(session, node);
+                }
+                Event::SessionClosed { session, deposit, paid, burned, refunded, .. } if wanted.contains(&&session) => {
+                    let node = nodes.get(&session).cloned().context("a session was closed that was not opened")?;
                     closed.push(ClosedSession { session, node, deposit, paid, burned, refunded });
                 }
+                _ => {}
             }
         }
     }

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::{bail, Context as _, Result};
 use serde_json::{json, Value};
 use smartlayer_chain_client::{calls, ChainClient, Event};
-use smartlayer_primitives::{session::Session, AccountId, SessionId};
-use smartlayer_sdk::{node_service, Book, Error};
+use smartlayer_primitives::{
+    session::{Payee, Session},
+    AccountId, SessionId,
+};
+use smartlayer_sdk::{node_service, Book, Error, Opening};
 
-use super::show::{planck, slt};
+use super::show::{percent, planck, slt};
 use crate::{
     args::SessionCommand,
     context::Context,
@@ -17,15 +20,19 @@ use crate::{
 
 pub async fn run(context: &Context, command: SessionCommand) -> Result<Report> {
     match command {
-        SessionCommand::Open { node, deposit, signer } => {
+        SessionCommand::Open { node, deposit, token, lifetime, signer } => {
             let chain = context.chain().await?;
             let payer = context.payer(chain, context.key()?, context.signer(signer.as_deref())?)?;
             context.say(&format!("opening a session to {node} and waiting until it is finalised"));
-            let (session, included) = payer.open_all([(node.clone(), deposit)]).await?.remove(0);
+            let opening = Opening { node: node.clone(), deposit, token_type: token, lifetime };
+            let (session, included) = payer.open_all([opening]).await?.remove(0);
+            let expires_at = included.block.number.saturating_add(lifetime);
             let value = json!({
                 "session": session,
                 "node": node,
                 "deposit": planck(deposit),
+                "tokenType": token,
+                "expiresAt": expires_at,
                 "fee": planck(included.fee),
                 "block": included.block.hash,
             });
@@ -33,6 +40,11 @@ pub async fn run(context: &Context, command: SessionCommand) -> Result<Report> {
                 ("session", format!("{session:?}")),
                 ("node", node.to_string()),
                 ("deposit", slt(deposit)),
+                (
+                    "pays calls of",
+                    token.map_or("every token type without a share".into(), |t| format!("token type {t}")),
+                ),
+                ("expires", format!("at block {expires_at}")),
                 ("fee", slt(included.fee)),
                 ("block", included.block.number.to_string()),
             ];
@@ -63,17 +75,19 @@ pub async fn run(context: &Context, command: SessionCommand) -> Result<Report> {
             let chain = context.chain().await?;
             let included = chain.submit(&context.key()?, calls::promise_settlement::finish(session)).await?;
             let closed = included.events.iter().find_map(|event| match event {
-                Event::SessionClosed { deposit, paid, burned, refunded, .. } => {
-                    Some((*deposit, *paid, *burned, *refunded))
+                Event::SessionClosed { deposit, paid, burned, issuer, refunded, .. } => {
+                    Some((*deposit, *paid, *burned, *issuer, *refunded))
                 }
                 _ => None,
             });
-            let (deposit, paid, burned, refunded) = closed.context("the chain did not say how the session ended")?;
+            let (deposit, paid, burned, issuer, refunded) =
+                closed.context("the chain did not say how the session ended")?;
             let value = json!({
                 "session": session,
                 "deposit": planck(deposit),
                 "paid": planck(paid),
                 "burned": planck(burned),
+                "issuer": planck(issuer),
                 "refunded": planck(refunded),
                 "block": included.block.hash,
             });
@@ -82,6 +96,7 @@ pub async fn run(context: &Context, command: SessionCommand) -> Result<Report> {
                 ("deposit", slt(deposit)),
                 ("paid", slt(paid)),
                 ("burned", slt(burned)),
+                ("the issuer received", slt(issuer)),
                 ("refunded", slt(refunded)),
             ];
             Ok(Report::object(value, &fields))
@@ -90,19 +105,47 @@ pub async fn run(context: &Context, command: SessionCommand) -> Result<Report> {
 }
 
 fn value(id: &SessionId, session: &Session) -> Value {
+    let network = match &session.payee {
+        Payee::Node(_) => Value::Null,
+        Payee::Network(n) => json!({
+            "notary": n.current.notary,
+            "round": n.current.number,
+            "startsAt": n.current.starts_at,
+            "formerNotary": n.former.as_ref().map(|former| &former.notary),
+            "nodes": n.nodes,
+            "maxNodes": n.max_nodes,
+        }),
+    };
+    let issuer = session.issuer.as_ref().map(|issuer| {
+        let share = issuer.share.deconstruct();
+        json!({ "tokenType": issuer.token_type, "account": issuer.account, "share": share })
+    });
     json!({
         "session": id,
         "payer": session.payer,
-        "node": session.node,
+        "node": session.node(),
+        "network": network,
         "signer": session.signer,
+        "issuer": issuer,
         "deposit": planck(session.deposit),
         "paid": planck(session.paid),
         "burned": planck(session.burned),
+        "issuerPaid": planck(session.issuer_paid),
         "held": planck(session.held()),
+        "storageDeposit": planck(session.storage_deposit),
         "burnRatePermill": session.burn_rate.deconstruct(),
         "challengeWindow": session.challenge_window,
+        "expiresAt": session.expires_at,
         "closingAt": session.closing_at,
     })
+}
+
+/// Whom a session pays.
+fn payee(session: &Session) -> String {
+    match &session.payee {
+        Payee::Node(node) => node.to_string(),
+        Payee::Network(n) => format!("up to {} nodes, notary {}", n.max_nodes, n.current.notary),
+    }
 }
 
 async fn list(context: &Context, node: Option<AccountId>) -> Result<Report> {
@@ -125,11 +168,14 @@ async fn list(context: &Context, node: Option<AccountId>) -> Result<Report> {
         .map(|(id, s)| {
             vec![
                 format!("{id:?}"),
-                s.node.to_string(),
+                payee(s),
                 slt(s.deposit),
                 slt(s.claimed()),
                 promised(id).map(slt).unwrap_or_else(|| "-".into()),
-                s.closing_at.map(|at| format!("closing at block {at}")).unwrap_or_else(|| "open".into()),
+                match s.closing_at {
+                    Some(at) => format!("closing at block {at}"),
+                    None => format!("open until block {}", s.expires_at),
+                },
             ]
         })
         .collect();
@@ -141,26 +187,37 @@ async fn list(context: &Context, node: Option<AccountId>) -> Result<Report> {
             value
         })
         .collect();
-    Ok(Report::new(values.into(), table(&["session", "node", "deposit", "claimed", "promised", "state"], &rows)))
+    Ok(Report::new(values.into(), table(&["session", "pays", "deposit", "claimed", "promised", "state"], &rows)))
 }
 
 async fn show(context: &Context, id: SessionId) -> Result<Report> {
     let chain = context.chain().await?;
     let session = chain.best().await?.session(&id).await?;
     let session = session.with_context(|| format!("there is no open session {id:?}; it may have been closed"))?;
-    let state = async { node_service(&chain, &context.http, &session.node).await?.session_state(id).await }.await;
+    let state = async {
+        let node = session.node().ok_or_else(|| Error::Impossible("it pays more than one".into()))?;
+        node_service(&chain, &context.http, node).await?.session_state(id).await
+    }
+    .await;
     let mut value = value(&id, &session);
     let mut fields = vec![
         ("session", format!("{id:?}")),
         ("payer", session.payer.to_string()),
-        ("node", session.node.to_string()),
+        ("pays", payee(&session)),
         ("signer", session.signer.to_string()),
         ("deposit", slt(session.deposit)),
         ("paid", slt(session.paid)),
         ("burned", slt(session.burned)),
         ("held", slt(session.held())),
+        ("returned when it ends", slt(session.storage_deposit)),
         ("challenge window", format!("{} blocks", session.challenge_window)),
+        ("expires", format!("at block {}", session.expires_at)),
     ];
+    if let Some(issuer) = &session.issuer {
+        let share = format!("{} for {}, token type {}", percent(issuer.share), issuer.account, issuer.token_type);
+        fields.push(("the issuer's share", share));
+        fields.push(("the issuer received", slt(session.issuer_paid)));
+    }
     if let Some(at) = session.closing_at {
         fields.push(("closing", format!("anyone may finish it from block {at} on")));
     }
@@ -213,8 +270,13 @@ async fn request_close(context: &Context, chain: &ChainClient, session: SessionI
     let key = context.key()?;
     let stored = chain.best().await?.session(&session).await?;
     let stored = stored.with_context(|| format!("there is no open session {session:?}"))?;
-    if stored.payer != key.account() {
-        bail!("only the payer {} can ask the chain to close the session", stored.payer);
+    let now = chain.best().await?.block().number;
+    if stored.payer != key.account() && now < stored.expires_at {
+        bail!(
+            "until block {} only the payer {} can ask the chain to close the session",
+            stored.expires_at,
+            stored.payer
+        );
     }
     let at = match stored.closing_at {
         Some(at) => at,

@@ -2,9 +2,10 @@
 
 use serde_json::{json, Value};
 use smartlayer_primitives::{
-    agreement::{Agreement, Stage},
+    agreement::{Agreement, Standing, Step},
     commitment::StoredCommitment,
-    sla::Objectives,
+    node::{Breach, BreachState},
+    sla::{Objectives, Terms},
     Balance,
 };
 use smartlayer_sdk::amount;
@@ -56,33 +57,101 @@ pub fn objectives(o: &Objectives) -> String {
     parts.join(", ")
 }
 
-/// How far an agreement is, in a word or two.
-pub fn stage(stage: &Stage) -> String {
-    match stage {
-        Stage::Proposed => "proposed".into(),
-        Stage::Countered { by } => format!("countered by {by}"),
-        Stage::Accepted => "accepted, not tested".into(),
-        Stage::Tested => "tested, not activated".into(),
-        Stage::Active { since } => format!("active since block {since}"),
+/// How a node stands with its agreement, in a few words.
+pub fn standing(agreement: Option<&Agreement>, chilled: bool) -> String {
+    let mut parts = Vec::new();
+    let in_force = agreement.and_then(|a| a.in_force.as_ref());
+    parts.extend(in_force.map(|f| format!("in force since period {}, {}", f.since, standing_word(f.standing))));
+    parts.extend(agreement.and_then(Agreement::step).map(step));
+    if parts.is_empty() {
+        parts.push("no agreement".into());
+    }
+    if chilled {
+        parts.push("takes no new work".into());
+    }
+    parts.join("; ")
+}
+
+/// How a node stands with terms in force.
+pub fn standing_word(standing: Standing) -> String {
+    match standing {
+        Standing::Good => "kept".into(),
+        Standing::Breached { period } => format!("breached in period {period}"),
+        Standing::Suspended { period } => format!("suspended for the breach in period {period}"),
+    }
+}
+
+/// How far a negotiation is.
+pub fn step(step: &Step) -> String {
+    match step {
+        Step::Proposed => "proposed".into(),
+        Step::Countered { by } => format!("countered by {by}"),
+        Step::Accepted => "accepted, not tested".into(),
+        Step::Tested => "tested, not activated".into(),
     }
 }
 
 /// An agreement for machines.
 pub fn agreement(agreement: &Agreement) -> Value {
-    let stage = match &agreement.stage {
-        Stage::Proposed => json!({ "name": "proposed" }),
-        Stage::Countered { by } => json!({ "name": "countered", "by": by }),
-        Stage::Accepted => json!({ "name": "accepted" }),
-        Stage::Tested => json!({ "name": "tested" }),
-        Stage::Active { since } => json!({ "name": "active", "since": since }),
-    };
-    let terms = &agreement.terms;
+    let in_force = agreement.in_force.as_ref().map(|f| {
+        let standing = match f.standing {
+            Standing::Good => json!({ "name": "good" }),
+            Standing::Breached { period } => json!({ "name": "breached", "period": period }),
+            Standing::Suspended { period } => json!({ "name": "suspended", "period": period }),
+        };
+        json!({ "terms": terms(&f.terms), "since": f.since, "standing": standing })
+    });
+    let negotiation = agreement.negotiation.as_ref().map(|n| {
+        let step = match &n.step {
+            Step::Proposed => json!({ "name": "proposed" }),
+            Step::Countered { by } => json!({ "name": "countered", "by": by }),
+            Step::Accepted => json!({ "name": "accepted" }),
+            Step::Tested => json!({ "name": "tested" }),
+        };
+        json!({ "terms": terms(&n.terms), "step": step, "since": n.since, "until": n.until })
+    });
+    let former = agreement.former.as_ref();
+    let spans = agreement.maintenance.iter().map(|m| json!({ "from": m.from, "periods": m.periods }));
     json!({
-        "stage": stage,
+        "inForce": in_force,
+        "negotiation": negotiation,
+        "former": former.map(|f| json!({ "terms": terms(&f.terms), "since": f.since, "until": f.until })),
+        "maintenance": spans.collect::<Vec<_>>(),
+    })
+}
+
+fn terms(terms: &Terms) -> Value {
+    json!({
         "template": terms.template,
         "objectives": terms.objectives,
         "rewardWeight": terms.reward_weight,
         "penalty": terms.penalty,
+    })
+}
+
+/// A reported breach in a line.
+pub fn breach(breach: &Breach) -> String {
+    let state = match breach.state {
+        BreachState::Deferred => format!("slashed from block {} on", breach.due_at),
+        BreachState::Applied => "slashed".into(),
+        BreachState::Cancelled => "cancelled".into(),
+    };
+    format!("period {}, {}: {state}", breach.period, slt(breach.amount))
+}
+
+/// A reported breach for machines.
+pub fn breach_value(breach: &Breach) -> Value {
+    let state = match breach.state {
+        BreachState::Deferred => "deferred",
+        BreachState::Applied => "applied",
+        BreachState::Cancelled => "cancelled",
+    };
+    json!({
+        "period": breach.period,
+        "amount": planck(breach.amount),
+        "reporter": breach.reporter,
+        "dueAt": breach.due_at,
+        "state": state,
     })
 }
 

@@ -13,7 +13,7 @@ use smartlayer_primitives::{
 };
 use smartlayer_token_script::Limits;
 
-use super::show::{objectives, planck, slt, text};
+use super::show::{objectives, percent, planck, slt, text};
 use crate::{
     args::{RegisterArgs, TokenCommand},
     context::Context,
@@ -119,6 +119,7 @@ fn spec(args: &RegisterArgs) -> Result<TokenSpec> {
         key_operations: operations
             .try_into()
             .map_err(|_| anyhow::anyhow!("a token type has at most 32 key operations"))?,
+        revenue_share: args.revenue_share,
     })
 }
 
@@ -134,6 +135,7 @@ fn value(id: TokenTypeId, token: &TokenType) -> Value {
         "shards": spec.redundancy.shards,
         "threshold": spec.redundancy.threshold,
         "requirement": spec.requirement,
+        "revenueShare": spec.revenue_share.deconstruct(),
         "paidUntil": token.paid_until,
     })
 }
@@ -159,6 +161,7 @@ async fn show(context: &Context, id: TokenTypeId) -> Result<Report> {
             ),
         ),
         ("nodes must promise", objectives(&spec.requirement)),
+        ("the issuer's share", percent(spec.revenue_share)),
         (
             "rent paid until",
             match running {

@@ -4,37 +4,39 @@
 //!
 //! ## Pallet API
 //!
-//! See the [`pallet`] module for more information about the interfaces this pallet exposes, including its configuration trait,
-//! dispatchables, storage items, events and errors.
+//! See the [`pallet`] module for more information about the interfaces this pallet exposes, including its configuration
+//! trait, dispatchables, storage items, events and errors.
 //!
 //! ## Overview
 //!
-//! A *payer* who wants to call a service node many times does not pay for every call on the chain. It opens a *session*: it
-//! sets money aside for one node, and names a *signer*, the key that may spend it. With every call the signer gives the node a
-//! *promise*: "of this session I owe you so much in total". Each promise replaces the one before it, so the node keeps only the
-//! highest and, whenever it likes, brings it to the chain. The chain then pays the node the difference to what it was paid
-//! before, and destroys ("burns") a percentage of it.
+//! A *payer* who wants to call a service node many times does not pay for every call on the chain. It opens a
+//! *session*: it sets money aside for one node, and names a *signer*, the key that may spend it. With every call the
+//! signer gives the node a *promise*: "of this session I owe you so much in total". Each promise replaces the one
+//! before it, so the node keeps only the highest and, whenever it likes, brings it to the chain. The chain then pays
+//! the node the difference to what it was paid before, and destroys ("burns") a percentage of it.
 //!
-//! * Nodes can never get more of the deposit than was set aside, whatever was promised. A promise above it is paid as far as it
-//!   goes.
-//! * The percentage is fixed when the session opens. Nobody, not even the DAO, changes it for an open session. So is the share of
-//!   what the burn leaves that goes to the issuer of a token, if the session was opened to pay for calls of that token.
+//! * Nodes can never get more of the deposit than was set aside, whatever was promised. A promise above it is paid as
+//!   far as it goes.
+//! * The percentage is fixed when the session opens. Nobody, not even the DAO, changes it for an open session. So is
+//!   the share of what the burn leaves that goes to the issuer of a token, if the session was opened to pay for calls
+//!   of that token.
 //! * The node closes a session at once: the payer gets back the rest in the same moment.
-//! * The payer closes a session with a delay (the *challenge window*, fixed at opening too), so that nodes have the time to
-//!   bring their last promises. When the session's lifetime is over, anybody may ask for that in the payer's place.
+//! * The payer closes a session with a delay (the *challenge window*, fixed at opening too), so that nodes have the
+//!   time to bring their last promises. When the session's lifetime is over, anybody may ask for that in the payer's
+//!   place.
 //! * A promise of one session is worth nothing in another one, on another chain, or after the session ended.
-//! * Beside the deposit, the payer leaves a storage deposit for the room that the session takes on the chain. It gets it back at
-//!   the end.
+//! * Beside the deposit, the payer leaves a storage deposit for the room that the session takes on the chain. It gets
+//!   it back at the end.
 //!
-//! A website that calls many nodes need not set money aside for each. Its *network session* names a *notary* instead of a node:
-//! one of the anchors. The notary tells each node, signed, how much of the deposit it may count on: an *allocation*. A node
-//! claims with a promise and an allocation, up to the smaller of the two. If the notary allocates more than there is, it pays
-//! what is missing out of the bond that every anchor has, and whoever shows the evidence makes it lose a part of the bond
-//! besides. The payer can name another notary at any time; the former one's allocations stay good for the challenge window, and
-//! only then do the new one's begin.
+//! A website that calls many nodes need not set money aside for each. Its *network session* names a *notary* instead of
+//! a node: one of the anchors. The notary tells each node, signed, how much of the deposit it may count on: an
+//! *allocation*. A node claims with a promise and an allocation, up to the smaller of the two. If the notary allocates
+//! more than there is, it pays what is missing out of the bond that every anchor has, and whoever shows the evidence
+//! makes it lose a part of the bond besides. The payer can name another notary at any time; the former one's
+//! allocations stay good for the challenge window, and only then do the new one's begin.
 //!
-//! A node that is offline when a payer closes would lose its last promises. So nodes give them to chain nodes to keep (the
-//! *watchtower*), which claim in their place, without a fee, when a session is closing.
+//! A node that is offline when a payer closes would lose its last promises. So nodes give them to chain nodes to keep
+//! (the *watchtower*), which claim in their place, without a fee, when a session is closing.
 //!
 //! ## Example
 //!
@@ -46,40 +48,44 @@
 //!
 //! ## Low-level details
 //!
-//! * **Money.** A deposit is held in the payer's own account ([`HoldReason::Session`]); this pallet has no pot. A claim takes
-//!   what it settles out of the hold, drops the burned part, which lowers the total issuance, and adds the rest to the free
-//!   balances of the node and the issuer. Always `deposit = paid + burned + issuer's part + held`; when a session closes, what
-//!   was held is refunded. `try_state` checks both this and that each payer's holds are exactly the sums of what its sessions
-//!   hold.
-//! * **Identifiers.** A session is identified by [`session_id`](smartlayer_primitives::promise::session_id) of (genesis, payer,
-//!   node or notary, nonce). A payer's nonces must rise from session to session ([`LastNonce`]), so an identifier never comes
-//!   back, and neither does the value of an old promise. Wallets ask the view function `next_nonce`.
-//! * **Promises** are those of [`smartlayer_primitives::promise`]. The signature is checked against the session's signer and the
-//!   genesis hash of this chain. A promise may carry a tick chain: the claim then brings how many ticks were revealed and the
-//!   last of them, and each adds a unit to what is owed. The chain hashes at most
+//! * **Money.** A deposit is held in the payer's own account ([`HoldReason::Session`]); this pallet has no pot. A claim
+//!   takes what it settles out of the hold, drops the burned part, which lowers the total issuance, and adds the rest
+//!   to the free balances of the node and the issuer. Always `deposit = paid + burned + issuer's part + held`; when a
+//!   session closes, what was held is refunded. `try_state` checks both this and that each payer's holds are exactly
+//!   the sums of what its sessions hold.
+//! * **Identifiers.** A session is identified by [`session_id`](smartlayer_primitives::promise::session_id) of
+//!   (genesis, payer, node or notary, nonce). A payer's nonces must rise from session to session ([`LastNonce`]), so an
+//!   identifier never comes back, and neither does the value of an old promise. Wallets ask the view function
+//!   `next_nonce`.
+//! * **Promises** are those of [`smartlayer_primitives::promise`]. The signature is checked against the session's
+//!   signer and the genesis hash of this chain. A promise may carry a tick chain: the claim then brings how many ticks
+//!   were revealed and the last of them, and each adds a unit to what is owed. The chain hashes at most
 //!   [`MAX_TICKS`](smartlayer_primitives::promise::MAX_TICKS) times, which the claim's weight counts.
 //! * **Channels.** In a network session each node has a count of its own in each round: promises name
-//!   [`channel_id`](smartlayer_primitives::notary::channel_id) of (session, round, node), and [`Channels`] says what was settled
-//!   of it. A session has room for as many channels as it paid the storage of. When its round starts a notary knows exactly how
-//!   much room and how much money there is, because nothing can be claimed of earlier rounds any more; it allocates to at most
-//!   `max_nodes - nodes` nodes, and no more than the view function `budget`.
-//! * **More than the deposit.** A promise that exceeds what a session with one node holds is paid with all that is held, and
-//!   again after a top-up. In a network session, a claim that the deposit can't pay proves by itself that its notary allocated
-//!   too much: the sum of what was claimed in its round is never more than what it allocated. The rest of such a claim comes from
-//!   the notary's bond as far as that goes, with no burn and no issuer's share.
-//! * **Batches** settle each claim by itself: one that fails leaves an event and nothing else. What accounts receive is added up
-//!   and paid once.
-//! * **Claims are for anybody to send.** They pay the node, never the sender. Claims and closings are in the operational class,
-//!   so that a mass exit finds room in blocks that are full of other things.
-//! * **The watchtower's claims** ([`Call::claim_authorized`]) are transactions without signature and fee. They are valid only
-//!   while a session is closing, and only if they pay more than was settled. So that nobody fills blocks with free claims that
-//!   rise by a planck, every free claim of a count after its first must pay at least a [`FREE_CLAIM_STEP`]th of the deposit. Of
-//!   several in a pool the one that pays most waits. What chain nodes keep, and how, is in [`smartlayer_primitives::watchtower`].
-//! * **Rounding** is in favour of the burn ([`smartlayer_primitives::fees::settle`]): claiming in many small steps never burns
-//!   less than claiming once. The issuer's share is rounded down. If the issuer's account is gone and its part is too small to
-//!   bring it back, that part is burned as well: a node never waits for an issuer.
-//! * **Constant cost.** Calls, promises, ticks and allocations leave nothing on the chain; what is stored is one record for each
-//!   open session, one for each channel of a network session, and one number for each payer that ever opened one.
+//!   [`channel_id`](smartlayer_primitives::notary::channel_id) of (session, round, node), and [`Channels`] says what
+//!   was settled of it. A session has room for as many channels as it paid the storage of. When its round starts a
+//!   notary knows exactly how much room and how much money there is, because nothing can be claimed of earlier rounds
+//!   any more; it allocates to at most `max_nodes - nodes` nodes, and no more than the view function `budget`.
+//! * **More than the deposit.** A promise that exceeds what a session with one node holds is paid with all that is
+//!   held, and again after a top-up. In a network session, a claim that the deposit can't pay proves by itself that its
+//!   notary allocated too much: the sum of what was claimed in its round is never more than what it allocated. The rest
+//!   of such a claim comes from the notary's bond as far as that goes, with no burn and no issuer's share.
+//! * **Batches** settle each claim by itself: one that fails leaves an event and nothing else. What accounts receive is
+//!   added up and paid once.
+//! * **Claims are for anybody to send.** They pay the node, never the sender. Claims and closings are in the
+//!   operational class, so that a mass exit finds room in blocks that are full of other things.
+//! * **The watchtower's claims** ([`Call::claim_authorized`]) are transactions without signature and fee. They are
+//!   valid only while a session is closing, and only if they pay more than was settled and nothing keeps them from it.
+//!   So that nobody fills blocks with free claims that rise by a planck, every free claim of a count after its first
+//!   must pay at least a [`FREE_CLAIM_STEP`]th of the deposit, of which a part is burned: there are never more than
+//!   that many and one for each count. Of several in a pool the one that pays most waits. What chain nodes keep, and
+//!   how, is in [`smartlayer_primitives::watchtower`].
+//! * **Rounding** is in favour of the burn ([`smartlayer_primitives::fees::settle`]): claiming in many small steps
+//!   never burns less than claiming once. The issuer's share is rounded down. If the issuer's account is gone and its
+//!   part is too small to bring it back, that part is burned as well: a node never waits for an issuer.
+//! * **Constant cost.** Calls, promises, ticks and allocations leave nothing on the chain; what is stored is one record
+//!   for each open session, one for each channel of a network session, and one number for each payer that ever opened
+//!   one.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -161,8 +167,8 @@ pub mod pallet {
         /// The share of every claim that is destroyed. Pinned by each session when it opens.
         type BurnRate: Get<Permill>;
 
-        /// How many blocks nodes have to bring their last promises after closing was asked for. Pinned by each session when it
-        /// opens.
+        /// How many blocks nodes have to bring their last promises after closing was asked for. Pinned by each session
+        /// when it opens.
         type ChallengeWindow: Get<BlockNumber>;
 
         /// The longest lifetime of a session, in blocks.
@@ -210,21 +216,23 @@ pub mod pallet {
 
     /// The nonce of the last session that a payer opened: the next one's must be higher.
     ///
-    /// Written by [`Call::open`] and never removed: an entry that were forgotten would let old promises become good again.
+    /// Written by [`Call::open`] and never removed: an entry that were forgotten would let old promises become good
+    /// again.
     #[pallet::storage]
     pub type LastNonce<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, u64>;
 
     /// What nodes claimed of network sessions, by session and [`channel_id`].
     ///
-    /// Written by the claims; removed by [`Call::finish`], and by [`Call::change_notary`] once nothing can be claimed of a round
-    /// any more. At most as many for each session as it has room for. Both keys are blake2-256 hashes already.
+    /// Written by the claims; removed by [`Call::finish`], and by [`Call::change_notary`] once nothing can be claimed
+    /// of a round any more. At most as many for each session as it has room for. Both keys are blake2-256 hashes
+    /// already.
     #[pallet::storage]
     pub type Channels<T: Config> = StorageDoubleMap<_, Identity, SessionId, Identity, SessionId, Channel, OptionQuery>;
 
     /// The rounds of a session whose notary was slashed for allocating too much.
     ///
-    /// Written by [`Call::report_over_allocation`]; removed by [`Call::finish`]. Only the two rounds that can still be reported
-    /// are remembered.
+    /// Written by [`Call::report_over_allocation`]; removed by [`Call::finish`]. Only the two rounds that can still be
+    /// reported are remembered.
     #[pallet::storage]
     pub type Reported<T: Config> = StorageMap<_, Identity, SessionId, BoundedVec<u16, ConstU32<2>>, ValueQuery>;
 
@@ -270,8 +278,8 @@ pub mod pallet {
             burned: Balance,
             /// What the token's issuer received by this claim, in planck.
             issuer: Balance,
-            /// What was settled with this node so far, this claim included, in planck: of the session, or of its channel in a
-            /// network session.
+            /// What was settled with this node so far, this claim included, in planck: of the session, or of its
+            /// channel in a network session.
             cumulative: Balance,
         },
         /// A claim of a batch could not be settled; the others were not affected.
@@ -337,12 +345,13 @@ pub mod pallet {
     /// Why a call was refused.
     #[pallet::error]
     pub enum Error<T> {
-        /// There is no open session with this identifier: it never opened, or it is closed. Check the identifier, or open a
-        /// session.
+        /// There is no open session with this identifier: it never opened, or it is closed. Check the identifier, or
+        /// open a session.
         NoSuchSession,
         /// A session with this identifier is open already. Use a higher nonce.
         SessionExists,
-        /// The nonce is not higher than that of the payer's last session. Ask the view function `next_nonce` for one that is.
+        /// The nonce is not higher than that of the payer's last session. Ask the view function `next_nonce` for one
+        /// that is.
         NonceNotHigher,
         /// The account is not a service node that takes new work with at least the minimum stake. Choose another node.
         NodeNotAvailable,
@@ -352,7 +361,8 @@ pub mod pallet {
         BadRoom,
         /// There is no token type of this number. Look its number up, or open the session for no token type.
         NoSuchTokenType,
-        /// The lifetime is zero or longer than `MaxLifetime`. Choose one in between, and open the next session when it is over.
+        /// The lifetime is zero or longer than `MaxLifetime`. Choose one in between, and open the next session when it
+        /// is over.
         BadLifetime,
         /// The deposit is below the minimum. Put in at least `MinDeposit`.
         DepositTooLow,
@@ -360,23 +370,24 @@ pub mod pallet {
         NothingToAdd,
         /// The deposit would exceed what a balance can express. Add less.
         DepositOverflow,
-        /// The session's signer did not sign this promise for this chain. Ask the payer's side for a promise signed by the
-        /// session's signer over this chain's genesis hash.
+        /// The session's signer did not sign this promise for this chain. Ask the payer's side for a promise signed by
+        /// the session's signer over this chain's genesis hash.
         BadSignature,
-        /// The ticks don't belong to the promise: it has no tick chain, or a shorter one, or hashing the preimage does not lead
-        /// to its root. Bring the preimage and count that the payer's side revealed under this promise.
+        /// The ticks don't belong to the promise: it has no tick chain, or a shorter one, or hashing the preimage does
+        /// not lead to its root. Bring the preimage and count that the payer's side revealed under this promise.
         BadTicks,
         /// The claim owes nothing beyond what was settled already. Bring a later promise, or a higher allocation.
         NothingNew,
-        /// Nothing is left of the deposit, nor of the notary's bond in a network session. Have the payer top up, and claim again.
+        /// Nothing is left of the deposit, nor of the notary's bond in a network session. Have the payer top up, and
+        /// claim again.
         OverDeposit,
-        /// A network session's claims need the notary's allocation, and those of a session with one node have none. Bring or
-        /// leave out the allocation.
+        /// A network session's claims need the notary's allocation, and those of a session with one node have none.
+        /// Bring or leave out the allocation.
         AllocationMismatch,
         /// The notary's key of this round did not sign the allocation for this chain. Ask the session's notary for one.
         BadAllocation,
-        /// The promise is for another session, or for another node or round of a network session. Bring a promise whose `session`
-        /// is this session, or the channel of the allocation's session, round and node.
+        /// The promise is for another session, or for another node or round of a network session. Bring a promise whose
+        /// `session` is this session, or the channel of the allocation's session, round and node.
         OtherSession,
         /// The allocation is of a round that has not begun. Claim from the round's first block on.
         RoundNotStarted,
@@ -386,11 +397,11 @@ pub mod pallet {
         NoRoom,
         /// The node's account is gone and the payment is too small to bring it back. Fund the node's account first.
         NodeCannotReceive,
-        /// Only the session's payer may do this, or anyone may ask to close once it expired. Sign with the account that opened
-        /// the session, or wait.
+        /// Only the session's payer may do this, or anyone may ask to close once it expired. Sign with the account that
+        /// opened the session, or wait.
         NotThePayer,
-        /// Only the node of a session with one node may do this. Sign with the node's account or its service key; a network
-        /// session is closed with `request_close`.
+        /// Only the node of a session with one node may do this. Sign with the node's account or its service key; a
+        /// network session is closed with `request_close`.
         NotTheNode,
         /// The session is about to close. Open a new one instead.
         Closing,
@@ -404,18 +415,18 @@ pub mod pallet {
         ChangePending,
         /// The session had as many notaries as it can count. Open a new one.
         TooManyRounds,
-        /// The allocations are not all of one round of this session, or not of distinct nodes in ascending order. Sort them by
-        /// node, one for each.
+        /// The allocations are not all of one round of this session, or not of distinct nodes in ascending order. Sort
+        /// them by node, one for each.
         BadEvidence,
         /// The allocations don't add up to more than the session had for the round. There is nothing to report.
         NotOverAllocated,
         /// The notary was slashed for this round already. There is nothing left to report.
         AlreadyReported,
-        /// This count had a claim without fee before, and this one would pay less than a 64th of the deposit. Claim with a signed
-        /// transaction.
+        /// This count had a claim without fee before, and this one would pay less than a 64th of the deposit. Claim
+        /// with a signed transaction.
         TooLittleForFree,
-        /// Less is held than the session's record says, which must never be. Nothing was changed; report it to those who maintain
-        /// the chain.
+        /// Less is held than the session's record says, which must never be. Nothing was changed; report it to those
+        /// who maintain the chain.
         HoldMissing,
     }
 
@@ -442,20 +453,20 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Holds `deposit` planck of the payer's free balance (the existential deposit stays free) and lets the beneficiary claim
-        /// it against promises that `signer` signs. `signer` is an account or any key's account: it needs no funds. The burn rate
-        /// and the challenge window of this block are the session's for its whole life, and so are the issuer and its share if
-        /// the session is for the calls of a token type. A storage deposit is held besides: `StorageDeposit`, and
-        /// `ChannelDeposit` for each node that a network session has room for.
+        /// Holds `deposit` planck of the payer's free balance (the existential deposit stays free) and lets the
+        /// beneficiary claim it against promises that `signer` signs. `signer` is an account or any key's account: it
+        /// needs no funds. The burn rate and the challenge window of this block are the session's for its whole life,
+        /// and so are the issuer and its share if the session is for the calls of a token type. A storage deposit is
+        /// held besides: `StorageDeposit`, and `ChannelDeposit` for each node that a network session has room for.
         ///
-        /// `nonce` must be higher than that of the payer's last session, whichever that was; the session's identifier follows
-        /// from it. After `lifetime` blocks anyone may ask to close the session.
+        /// `nonce` must be higher than that of the payer's last session, whichever that was; the session's identifier
+        /// follows from it. After `lifetime` blocks anyone may ask to close the session.
         ///
         /// ## Errors
         ///
-        /// [`Error::NodeNotAvailable`] or [`Error::NotaryNotActive`] and [`Error::BadRoom`], [`Error::NoSuchTokenType`],
-        /// [`Error::BadLifetime`], [`Error::DepositTooLow`], [`Error::NonceNotHigher`], [`Error::SessionExists`], and the
-        /// currency's own if the payer can't afford the deposits.
+        /// [`Error::NodeNotAvailable`] or [`Error::NotaryNotActive`] and [`Error::BadRoom`],
+        /// [`Error::NoSuchTokenType`], [`Error::BadLifetime`], [`Error::DepositTooLow`], [`Error::NonceNotHigher`],
+        /// [`Error::SessionExists`], and the currency's own if the payer can't afford the deposits.
         ///
         /// ## Events
         ///
@@ -509,18 +520,18 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// What the promise and its ticks owe in total (in a network session, no more than what is allocated), less what was
-        /// settled before, is divided at the session's rates: one part is destroyed, one goes to the token's issuer, the rest to
-        /// the node. If the session holds less, what it holds is divided; in a network session the notary's bond pays what is
-        /// missing. The session stays open, also while it is closing.
+        /// What the promise and its ticks owe in total (in a network session, no more than what is allocated), less
+        /// what was settled before, is divided at the session's rates: one part is destroyed, one goes to the token's
+        /// issuer, the rest to the node. If the session holds less, what it holds is divided; in a network session the
+        /// notary's bond pays what is missing. The session stays open, also while it is closing.
         ///
         /// Weighs what its ticks take to check, and less afterwards if the bond was not needed.
         ///
         /// ## Errors
         ///
         /// [`Error::NoSuchSession`], [`Error::AllocationMismatch`], [`Error::RoundNotStarted`], [`Error::RoundOver`],
-        /// [`Error::OtherSession`], [`Error::NoRoom`], [`Error::NothingNew`], [`Error::OverDeposit`], [`Error::BadSignature`],
-        /// [`Error::BadAllocation`], [`Error::BadTicks`], [`Error::NodeCannotReceive`].
+        /// [`Error::OtherSession`], [`Error::NoRoom`], [`Error::NothingNew`], [`Error::OverDeposit`],
+        /// [`Error::BadSignature`], [`Error::BadAllocation`], [`Error::BadTicks`], [`Error::NodeCannotReceive`].
         ///
         /// ## Events
         ///
@@ -540,9 +551,9 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Does what [`Call::claim`] does for each claim, in order. A claim that fails changes nothing and leaves an event. What
-        /// an account receives by all of them reaches it at the end, in one sum; a batch weighs less than its claims by
-        /// themselves, and the less the fewer accounts it pays.
+        /// Does what [`Call::claim`] does for each claim, in order. A claim that fails changes nothing and leaves an
+        /// event. What an account receives by all of them reaches it at the end, in one sum; a batch weighs less than
+        /// its claims by themselves, and the less the fewer accounts it pays.
         ///
         /// ## Errors
         ///
@@ -569,9 +580,9 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// If `last` is given, it is settled first, as [`Call::claim`] does. It is no error if it was settled by someone else
-        /// in the meantime. What is still held then goes back to the payer, and the session is gone: promises that were not
-        /// brought are worth nothing from then on.
+        /// If `last` is given, it is settled first, as [`Call::claim`] does. It is no error if it was settled by
+        /// someone else in the meantime. What is still held then goes back to the payer, and the session is gone:
+        /// promises that were not brought are worth nothing from then on.
         ///
         /// ## Errors
         ///
@@ -595,9 +606,9 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// From now on the session can't be topped up, nor its notary changed. Nodes go on claiming until somebody finishes the
-        /// session, which nobody can before the window is over. If a notary was named whose round has not begun, the window
-        /// begins with the round. Asking again does not move it.
+        /// From now on the session can't be topped up, nor its notary changed. Nodes go on claiming until somebody
+        /// finishes the session, which nobody can before the window is over. If a notary was named whose round has not
+        /// begun, the window begins with the round. Asking again does not move it.
         ///
         /// ## Errors
         ///
@@ -620,8 +631,8 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// What is still held goes back to the payer, the storage deposit too, and the session and its channels are gone:
-        /// promises that were not brought are worth nothing from then on.
+        /// What is still held goes back to the payer, the storage deposit too, and the session and its channels are
+        /// gone: promises that were not brought are worth nothing from then on.
         ///
         /// Weighs as if there were channels of 256 nodes, and afterwards what those weigh that there were.
         ///
@@ -647,10 +658,10 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// The notary of today becomes the former one. Its allocations are good until the session's challenge window is over;
-        /// then the new notary's round begins. What is left of the deposit at that moment is what the new one can allocate.
-        /// Naming the same anchor again pins its signing key of today. Refused while a round has not begun, and once closing was
-        /// asked for.
+        /// The notary of today becomes the former one. Its allocations are good until the session's challenge window is
+        /// over; then the new notary's round begins. What is left of the deposit at that moment is what the new one can
+        /// allocate. Naming the same anchor again pins its signing key of today. Refused while a round has not begun,
+        /// and once closing was asked for.
         ///
         /// Weighs as if the session had channels of 256 nodes, and afterwards what those weigh that there were.
         ///
@@ -680,10 +691,10 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// `allocations` are of one round of the session, the running one or the one before, one for each node, ordered by node,
-        /// and signed by the key that the session pinned for the round. If their caps add up to more than the deposit less what
-        /// was claimed in earlier rounds, the notary loses `OverAllocationSlash` of its bond, once for each round. Nodes are paid
-        /// by claiming, not by this.
+        /// `allocations` are of one round of the session, the running one or the one before, one for each node, ordered
+        /// by node, and signed by the key that the session pinned for the round. If their caps add up to more than the
+        /// deposit less what was claimed in earlier rounds, the notary loses `OverAllocationSlash` of its bond, once
+        /// for each round. Nodes are paid by claiming, not by this.
         ///
         /// ## Errors
         ///
@@ -709,14 +720,14 @@ pub mod pallet {
         ///
         /// ## Dispatch Origin
         ///
-        /// None and no signature: a general transaction that is authorised by what it carries. It is valid only for a session
-        /// that is closing, and only if the claim pays more than was settled, by at least a 64th of the deposit if its count had
-        /// a free claim before.
+        /// None and no signature: a general transaction that is authorised by what it carries. It is valid only for a
+        /// session that is closing, and only if the claim pays more than was settled, by at least a 64th of the deposit
+        /// if its count had a free claim before.
         ///
         /// ## Details
         ///
-        /// Does what [`Call::claim`] does. Chain nodes submit it for the claims they keep; of several with one count the pool
-        /// keeps the one that pays most.
+        /// Does what [`Call::claim`] does. Chain nodes submit it for the claims they keep; of several with one count
+        /// the pool keeps the one that pays most.
         ///
         /// ## Errors
         ///
@@ -755,8 +766,8 @@ pub mod pallet {
             Channels::<T>::get(session, channel_id(&session, round, &node))
         }
 
-        /// The most that the notary of a network session may allocate in its round, in planck, to all nodes together; nothing
-        /// before its round has begun, when that is not known yet.
+        /// The most that the notary of a network session may allocate in its round, in planck, to all nodes together;
+        /// nothing before its round has begun, when that is not known yet.
         pub fn budget(session: SessionId) -> Option<Balance> {
             Self::running_budget(session)
         }

@@ -349,7 +349,8 @@ pub fn run(test: impl FnOnce()) {
     });
 }
 
-/// Runs a test on a node with off-chain storage and a transaction pool. What the test is given takes the claims out of the pool.
+/// Runs a test on a node with off-chain storage and a transaction pool. What the test is given takes the claims out of
+/// the pool.
 pub fn run_off_chain(test: impl FnOnce(&dyn Fn() -> Vec<Claim>)) {
     let mut ext = new_test_ext();
     let (off_chain, _) = TestOffchainExt::new();

@@ -97,8 +97,8 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-/// What the notary of a round may allocate at most: what the earlier rounds left of the deposit. Of a round that had no claim yet
-/// that is what is left now, and it can only become less until the round begins.
+/// What the notary of a round may allocate at most: what the earlier rounds left of the deposit. Of a round that had no
+/// claim yet that is what is left now, and it can only become less until the round begins.
 fn budget(session: &Session, round: &Round) -> Balance {
     session.deposit.saturating_sub(round.claimed_before.unwrap_or(session.claimed()))
 }

@@ -82,12 +82,13 @@ impl<T: Config> Payouts<T> {
         }
     }
 
-    /// Pays everybody, and drops what is burned: the total issuance falls by that. Returns how many accounts were paid, and how
-    /// many bonds were asked.
+    /// Pays everybody, and drops what is burned: the total issuance falls by that. Returns how many accounts were paid,
+    /// and how many bonds were asked.
     pub(crate) fn pay(self) -> (u32, u32) {
         let accounts = self.received.len() as u32;
         for (account, credit) in self.received {
-            // Each part was asked for with `can_receive` before it was taken, and nothing in between takes from receivers.
+            // Each part was asked for with `can_receive` before it was taken, and nothing in between makes an account
+            // go. If one did all the same, its part would be burned.
             let _ = T::Currency::resolve(&account, credit).map_err(drop).defensive();
         }
         drop(self.burned);
@@ -145,8 +146,8 @@ impl<T: Config> Pallet<T> {
             || !FreeClaims::<T>::contains_key(claim.promise.promise.session)
     }
 
-    /// Whether the claim is good and what it is worth. What is cheap to check comes first: signatures, and ticks after them, are
-    /// checked only for claims that would pay.
+    /// Whether the claim is good and what it is worth. What is cheap to check comes first: signatures, and ticks after
+    /// them, are checked only for claims that would pay.
     pub(crate) fn examine(id: SessionId, session: &Session, claim: &Claim, genesis: &Hash) -> Result<Due, Error<T>> {
         let owed = claim.owed().ok_or(Error::<T>::BadTicks)?;
         let due = match (&session.payee, &claim.allocation) {
@@ -192,8 +193,8 @@ impl<T: Config> Pallet<T> {
         notary.former.as_ref().filter(|former| former.number == number && !started).ok_or(Error::<T>::RoundOver)
     }
 
-    /// Takes what is due out of the hold, and what the hold lacks of a channel's due out of the notary's bond, and says so. What
-    /// was taken of the hold goes to `payouts`. The caller stores `session`.
+    /// Takes what is due out of the hold, and what the hold lacks of a channel's due out of the notary's bond, and says
+    /// so. What was taken of the hold goes to `payouts`. The caller stores `session`.
     pub(crate) fn settle(id: SessionId, session: &mut Session, due: Due, payouts: &mut Payouts<T>) -> DispatchResult {
         let Due { node, channel, settled, new, .. } = due;
         let held = new.min(session.held());
@@ -278,7 +279,9 @@ impl<T: Config> Pallet<T> {
 
     /// What it weighs to say whether this claim is valid as the watchtower's.
     pub(crate) fn authorize_weight(claim: &Claim) -> Weight {
-        T::WeightInfo::authorize_claim().saturating_add(T::WeightInfo::ticks(ticks(claim)))
+        T::WeightInfo::authorize_claim()
+            .saturating_add(bonds_weight::<T>(claim.allocation.is_some().into()))
+            .saturating_add(T::WeightInfo::ticks(ticks(claim)))
     }
 
     /// What closing with this last claim weighs.

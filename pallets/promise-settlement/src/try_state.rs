@@ -11,8 +11,8 @@ use sp_runtime::TryRuntimeError;
 use crate::{Channels, Config, FreeClaims, HoldReason, LastNonce, Pallet, Reported, Sessions};
 
 impl<T: Config> Pallet<T> {
-    /// Checks that every deposit adds up, that what is held is exactly what sessions believe is held, and that nothing is stored
-    /// for sessions that are gone.
+    /// Checks that every deposit adds up, that what is held is exactly what sessions believe is held, and that nothing
+    /// is stored for sessions that are gone.
     pub fn do_try_state() -> Result<(), TryRuntimeError> {
         let mut deposits = BTreeMap::<AccountId, Balance>::new();
         let mut storage = BTreeMap::<AccountId, Balance>::new();
@@ -39,7 +39,7 @@ impl<T: Config> Pallet<T> {
             Channels::<T>::iter_keys().all(|(id, _)| Sessions::<T>::contains_key(id)),
             "a channel without a session"
         );
-        ensure!(Reported::<T>::iter_keys().all(|id| Sessions::<T>::contains_key(id)), "a report without a session");
+        ensure!(Reported::<T>::iter_keys().all(Sessions::<T>::contains_key), "a report without a session");
         ensure!(
             FreeClaims::<T>::iter_keys().all(|id| counts.contains(&id)),
             "a free claim of a session that is not closing"

@@ -4,6 +4,7 @@ use alloc::{boxed::Box, vec::Vec};
 use frame_support::{
     ensure,
     pallet_prelude::{InvalidTransaction, TransactionValidityWithRefund, ValidTransaction, Weight},
+    storage::{with_transaction, TransactionOutcome},
 };
 use frame_system::offchain::SubmitTransaction;
 use smartlayer_primitives::{
@@ -16,19 +17,20 @@ use sp_runtime::{
     traits::SaturatedConversion, Rounding,
 };
 
-use crate::{Call, Config, Error, Pallet, Sessions, FORGET_AFTER};
+use crate::{settle::Payouts, Call, Config, Error, Pallet, Sessions, FORGET_AFTER};
 
-/// The priority of a free claim that pays the whole deposit; others have the part of it that they pay of theirs. Among what waits
-/// for a block that is below what the consensus sends and above transactions without a tip.
+/// The priority of a free claim that pays the whole deposit; others have the part of it that they pay of theirs. Among
+/// what waits for a block that is below what the consensus sends and above transactions without a tip.
 const PRIORITY: u128 = 1 << 48;
 /// How many blocks a free claim waits at most before the worker has to send it again.
 const LONGEVITY: u64 = 64;
 
 impl<T: Config> Pallet<T> {
-    /// Whether the claim is valid as the watchtower's, how urgent it is, and what it must not be together with in a pool.
+    /// Whether the claim is valid as the watchtower's, how urgent it is, and what it must not be together with in a
+    /// pool.
     pub(crate) fn authorize_claim(claim: &Claim) -> TransactionValidityWithRefund {
         let id = claim.session();
-        let session = Sessions::<T>::get(id).ok_or(InvalidTransaction::Stale)?;
+        let mut session = Sessions::<T>::get(id).ok_or(InvalidTransaction::Stale)?;
         let closing_at = session.closing_at.ok_or(InvalidTransaction::Future)?;
         let due = Self::examine(id, &session, claim, &Self::genesis()).map_err(|error| match error {
             Error::NothingNew | Error::OverDeposit | Error::RoundOver => InvalidTransaction::Stale,
@@ -37,11 +39,17 @@ impl<T: Config> Pallet<T> {
         })?;
         ensure!(Self::earns_a_free_claim(claim, &session, &due), InvalidTransaction::ExhaustsResources);
 
-        // The greater part of the deposit it pays, the sooner; so a better claim of the same count takes the place of a worse
-        // one.
+        // The greater part of the deposit it pays, the sooner; so a better claim of the same count takes the place of a
+        // worse one.
         let priority =
             multiply_by_rational_with_rounding(due.new.min(session.deposit), PRIORITY, session.deposit, Rounding::Down);
         let window = closing_at.saturating_sub(Self::now());
+        // What would fail, for want of an account or a bond to pay it, would fail again in every block, for nothing.
+        with_transaction(|| {
+            let settled = Self::settle(id, &mut session, due, &mut Payouts::<T>::default());
+            TransactionOutcome::Rollback(settled)
+        })
+        .map_err(|_| InvalidTransaction::Call)?;
         let valid = ValidTransaction::with_tag_prefix("PromiseSettlement")
             .and_provides(claim.promise.promise.session)
             .priority(priority.unwrap_or_default().saturated_into())
@@ -64,7 +72,8 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// What the off-chain worker does in each block: claims for the sessions that are closing, and forgets those that are gone.
+    /// What the off-chain worker does in each block: claims for the sessions that are closing, and forgets those that
+    /// are gone.
     pub(crate) fn watch(now: BlockNumber) {
         let storage = StorageValueRef::persistent(INDEX_KEY);
         // Nothing was given to keep, or by somebody who keeps it in another way.
@@ -78,8 +87,8 @@ impl<T: Config> Pallet<T> {
         if !Self::age(&mut index, now).changed {
             return;
         }
-        // Again on what is there by now: a claim may have been added meanwhile. If that happens once more, the next block ages
-        // it.
+        // Again on what is there by now: a claim may have been added meanwhile. If that happens once more, the next
+        // block ages it.
         let mut forgotten = Vec::new();
         let aged = storage.mutate::<Index, (), _>(|index| {
             let mut index = index.ok().flatten().ok_or(())?;

@@ -11,7 +11,7 @@ use smartlayer_primitives::{
     report::ReportEntry,
     sla::{Objectives, PenaltySchedule, Template, Terms, TestResult},
     traits::{Agreements as _, Anchors, ServiceNodes, Snapshots},
-    AccountId, Hash, TemplateId,
+    AccountId, BlockNumber, Hash, TemplateId,
 };
 use sp_core::crypto::KeyTypeId;
 use sp_runtime::Permill;
@@ -36,13 +36,13 @@ fn node<T: Config>() -> AccountId {
 
 /// An agreement with everything in it that there can be, and a negotiation at this step.
 ///
-/// The terms in force begin with the next period, so that former terms can stay where they are; whether those can be reported
-/// is looked up all the same.
+/// The terms in force begin with the next period, so that former terms can stay where they are; whether those can be
+/// reported is looked up all the same.
 fn agreement<T: Config>(step: Step) -> Agreement {
     let (terms, now) = (terms::<T>(), T::Snapshots::current_period());
     let block = frame_system::Pallet::<T>::block_number();
     let in_force = InForce { terms, since: now.saturating_add(1), standing: Standing::Breached { period: now } };
-    let negotiation = Negotiation { terms, step, since: block, until: block.saturating_add(1), seed: Hash::zero() };
+    let negotiation = Negotiation { terms, step, since: block, until: BlockNumber::MAX, seed: Hash::zero() };
     // So far from each other that they are never counted together.
     let apart = T::MaintenanceSpan::get().max(1).saturating_mul(3);
     let maintenance =
@@ -210,7 +210,8 @@ mod benchmarks {
     fn judge() -> Result<(), BenchmarkError> {
         let node = agreed::<T>(Step::Tested);
         let now = T::Snapshots::current_period();
-        // Held for the running period, out of maintenance, and with a breach before: all is looked at, and the standing changes.
+        // Held for the running period, out of maintenance, and with a breach before: all is looked at, and the standing
+        // changes.
         let breached = Standing::Breached { period: now.saturating_add(1) };
         Agreements::<T>::mutate(&node, |agreement| {
             if let Some(agreement) = agreement {

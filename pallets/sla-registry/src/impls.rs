@@ -34,7 +34,8 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// Removes the period of the node's last test if no result of that period could be recorded again. Returns whether it did.
+    /// Removes the period of the node's last test if no result of that period could be recorded again. Returns whether
+    /// it did.
     pub(crate) fn forget_test(node: &AccountId) -> bool {
         let stale = LastTest::<T>::get(node).is_some_and(|last| !Self::is_recent(last));
         if stale {
@@ -49,8 +50,8 @@ impl<T: Config> Pallet<T> {
         period == now || period.checked_add(1) == Some(now)
     }
 
-    /// Whether a report of this period can lead to a slash now or later. False for a period means false for all before it, because
-    /// periods are committed in order.
+    /// Whether a report of this period can lead to a slash now or later. False for a period means false for all before
+    /// it, because periods are committed in order.
     pub(crate) fn is_reportable(period: Period) -> bool {
         match T::Snapshots::committed_at(period) {
             Some(block) => frame_system::Pallet::<T>::block_number() <= block.saturating_add(T::ReportWindow::get()),

@@ -4,27 +4,32 @@
 //!
 //! ## Pallet API
 //!
-//! See the [`pallet`] module for more information about the interfaces this pallet exposes, including its configuration trait,
-//! dispatchables, storage items, events and errors.
+//! See the [`pallet`] module for more information about the interfaces this pallet exposes, including its configuration
+//! trait, dispatchables, storage items, events and errors.
 //!
 //! ## Overview
 //!
-//! A service node earns by keeping promises about how well it serves: how often it answers, how fast, how much. Such a set of
-//! numbers is a *service level agreement*. This pallet is where a node and the network's watchers (the *anchors*) agree on one,
-//! where everybody can read which agreement is in force, and which says what a broken promise costs.
+//! A service node earns by keeping promises about how well it serves: how often it answers, how fast, how much. Such a
+//! set of numbers is a *service level agreement*. This pallet is where a node and the network's watchers (the
+//! *anchors*) agree on one, where everybody can read which agreement is in force, and which says what a broken promise
+//! costs.
 //!
-//! 1. The node **proposes** numbers within one of the network's *templates*. A template says what is the least to promise, how
-//!    much weight it has when rewards are shared, and what breaking the promise costs.
-//! 2. One anchor at a time is asked. It **accepts** the proposal, or **counters** with other numbers, which the node then accepts (or
-//!    it proposes anew). An anchor that keeps silent loses its turn to the next.
-//! 3. The anchors **test** whether the node really can do what it promises. More than two thirds of them must sign the result.
-//! 4. After a passed test the node **activates** the agreement, and is held to it from the next period on. After a failed one it
-//!    proposes again when it is better prepared. Every step has its deadline; a negotiation that misses one has lapsed.
-//! 5. To change its numbers, a node **renegotiates**: it goes through the same steps again, while the old numbers stay in force.
-//! 6. A node that has to be repaired declares **maintenance** beforehand, for a few periods. What it misses in them costs nothing.
-//! 7. A promise broken for several periods in a row is a *persistent breach*. It costs the part of the stake that the agreement says. With
-//!    the first the node stands **breached**; with a second soon after it is **suspended**: it is given no work until it negotiated and
-//!    was tested anew.
+//! 1. The node **proposes** numbers within one of the network's *templates*. A template says what is the least to
+//!    promise, how much weight it has when rewards are shared, and what breaking the promise costs.
+//! 2. One anchor at a time is asked. It **accepts** the proposal, or **counters** with other numbers, which the node
+//!    then accepts (or it proposes anew). An anchor that keeps silent loses its turn to the next.
+//! 3. The anchors **test** whether the node really can do what it promises. More than two thirds of them must sign the
+//!    result.
+//! 4. After a passed test the node **activates** the agreement, and is held to it from the next period on. After a
+//!    failed one it proposes again when it is better prepared. Every step has its deadline; a negotiation that misses
+//!    one has lapsed.
+//! 5. To change its numbers, a node **renegotiates**: it goes through the same steps again, while the old numbers stay
+//!    in force.
+//! 6. A node that has to be repaired declares **maintenance** beforehand, for a few periods. What it misses in them
+//!    costs nothing.
+//! 7. A promise broken for several periods in a row is a *persistent breach*. It costs the part of the stake that the
+//!    agreement says. With the first the node stands **breached**; with a second soon after it is **suspended**: it is
+//!    given no work until it negotiated and was tested anew.
 //! 8. The node **ends** the agreement when it likes. What it did until then can still be reported.
 //!
 //! ## Example
@@ -34,39 +39,43 @@
 //!
 //! ## Low-level details
 //!
-//! * **Steps** are those of [`Step`](smartlayer_primitives::agreement::Step): nothing → Proposed ⇄ Countered → Accepted → Tested →
-//!   in force. A proposal replaces any negotiation, at whatever step it is.
-//! * **Deadlines.** A proposal lapses after [`Config::ProposalLifetime`]; within it, each anchor has [`Config::AnswerInterval`] blocks for
-//!   itself, in an order that is decided by the period's randomness and the node's account
-//!   ([`answering`](smartlayer_primitives::duty::answering)); after the last it is the first one's turn again. So no node picks its judge,
-//!   and proposing over and over in one period asks the same anchor again. Every other step has [`Config::StepTimeout`].
-//! * **An anchor answers what is on the table when its call is executed.** A node may have proposed anew in the meantime; whatever
-//!   was accepted, it is within its template, and the anchors test it as it is.
-//! * **One set of terms a period.** What is activated in a period holds from the next one on, and what it replaces (or what the node
-//!   ends) holds to the end of the running one. Terms that were replaced or ended before their first period never held.
+//! * **Steps** are those of [`Step`](smartlayer_primitives::agreement::Step): nothing → Proposed ⇄ Countered → Accepted
+//!   → Tested → in force. A proposal replaces any negotiation, at whatever step it is.
+//! * **Deadlines.** A proposal lapses after [`Config::ProposalLifetime`]; within it, each anchor has
+//!   [`Config::AnswerInterval`] blocks for itself, in an order that is decided by the period's randomness and the
+//!   node's account ([`answering`](smartlayer_primitives::duty::answering)); after the last it is the first one's turn
+//!   again. Proposing over and over in one period asks the same anchor again; a node that wants a certain one can only
+//!   wait for a period whose randomness asks it first. Every other step has [`Config::StepTimeout`].
+//! * **An anchor answers what is on the table when its call is executed.** A node may have proposed anew in the
+//!   meantime; whatever was accepted, it is within its template, and the anchors test it as it is.
+//! * **One set of terms a period.** What is activated in a period holds from the next one on, and what it replaces (or
+//!   what the node ends) holds to the end of the running one. Terms that were replaced or ended before their first
+//!   period never held.
 //! * **Former terms** are kept until no report of their last period can lead to a slash any more: it was committed
-//!   [`Config::ReportWindow`] blocks ago, or it is [`Config::History`] periods old and will never be committed. Only one set of former terms is
-//!   kept, so until then terms that held can be neither replaced nor ended again ([`Error::TermsStillReportable`]). Neither ending nor
-//!   renegotiating makes a slash go away.
-//! * **Terms are a copy**: weight and penalties are the template's at the moment of the proposal or counter, so nothing that
-//!   happens to templates changes an agreement.
-//! * **A test result is for the terms it names.** It must be of the running period or the one before, and of a later period than the
-//!   last result recorded for the node ([`LastTest`]): one result a node and period, so that an old result, good or bad, can't be
-//!   brought twice.
-//! * **Penalties.** A committed line of a report counts by the terms that held for its period, unless the node had declared maintenance for it.
-//!   A breach is persistent in its `persistent_after`-th period and in every `persistent_after`-th after that: a lasting breach costs its share
-//!   once for each such stretch, not once a period.
-//! * **Standing** is of the terms in force. Breached turns to suspended by a persistent breach at most [`Config::Probation`] periods from the
-//!   last one; a node that kept its promise for longer stands good again. Terms that come into force begin with a good standing: the node was
-//!   tested for them.
-//! * **Suspended** means no work and no reward for it. Terms of a suspended node hold on for reports, or suspension would end the liability.
+//!   [`Config::ReportWindow`] blocks ago, or it is [`Config::History`] periods old and will never be committed. Only
+//!   one set of former terms is kept, so until then terms that held can be neither replaced nor ended again
+//!   ([`Error::TermsStillReportable`]). Neither ending nor renegotiating makes a slash go away.
+//! * **Terms are a copy**: weight and penalties are the template's at the moment of the proposal or counter, so nothing
+//!   that happens to templates changes an agreement.
+//! * **A test result is for the terms it names.** It must be of the running period or the one before, and of a later
+//!   period than the last result recorded for the node ([`LastTest`]): one result a node and period, so that an old
+//!   result, good or bad, can't be brought twice.
+//! * **Penalties.** A committed line of a report counts by the terms that held for its period, unless the node had
+//!   declared maintenance for it. A breach is persistent in its `persistent_after`-th period and in every
+//!   `persistent_after`-th after that: a lasting breach costs its share once for each such stretch, not once a period.
+//! * **Standing** is of the terms in force. Breached turns to suspended by a persistent breach at most
+//!   [`Config::Probation`] periods from the last one; a node that kept its promise for longer stands good again. Terms
+//!   that come into force begin with a good standing: the node was tested for them.
+//! * **Suspended** means no work and no reward for it. Terms of a suspended node hold on for reports, or suspension
+//!   would end the liability.
 //! * **Stake.** Proposing and activating need the minimum stake, and without it no terms count as active. Anyone may
-//!   [`expire`](Call::expire) the agreement of a node whose stake has fallen below it. Expiry is also what removes lapsed
-//!   negotiations and what no report can reach any more; whatever is left of an agreement then is nothing, and the entry is gone.
-//! * **Templates** come from the genesis state and from [`set_template`](Call::set_template). In the genesis state a template's number is its
-//!   position.
-//! * **Bounds.** One agreement and one last test a node; an agreement has at most four declared maintenances. Nothing iterates but over those and
-//!   the active anchors.
+//!   [`expire`](Call::expire) the agreement of a node whose stake has fallen below it. Expiry is also what removes
+//!   lapsed negotiations and what no report can reach any more; whatever is left of an agreement then is nothing, and
+//!   the entry is gone.
+//! * **Templates** come from the genesis state and from [`set_template`](Call::set_template). In the genesis state a
+//!   template's number is its position.
+//! * **Bounds.** One agreement and one last test a node; an agreement has at most four declared maintenances. Nothing
+//!   iterates but over those and the active anchors.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -133,24 +142,26 @@ pub mod pallet {
         /// How many blocks a proposal waits for an answer by any anchor until it has lapsed. Zero counts as one.
         type ProposalLifetime: Get<BlockNumber>;
 
-        /// How many blocks each later step may take (the node's answer to a counter, the anchors' test, the activation) until the
-        /// negotiation has lapsed. Zero counts as one.
+        /// How many blocks each later step may take (the node's answer to a counter, the anchors' test, the activation)
+        /// until the negotiation has lapsed. Zero counts as one.
         type StepTimeout: Get<BlockNumber>;
 
-        /// For how many blocks after its commitment a period can be reported. Must be what `service-staking` goes by, or more.
+        /// For how many blocks after its commitment a period can be reported. Must be what `service-staking` goes by,
+        /// or more.
         type ReportWindow: Get<BlockNumber>;
 
         /// How many periods that ended can still be committed. Must be what `commitment-snapshots` keeps, or more.
         type History: Get<Period>;
 
-        /// How many periods a persistent breach counts against the node: with another so near to it the node is suspended.
+        /// How many periods a persistent breach counts against the node: with another so near to it the node is
+        /// suspended.
         type Probation: Get<Period>;
 
         /// For how many periods in any [`Config::MaintenanceSpan`] in a row a node may declare maintenance.
         type MaxMaintenance: Get<Period>;
 
-        /// The periods in a row that [`Config::MaxMaintenance`] is counted over, and how far ahead maintenance is declared at most. Zero
-        /// counts as one.
+        /// The periods in a row that [`Config::MaxMaintenance`] is counted over, and how far ahead maintenance is
+        /// declared at most. Zero counts as one.
         type MaintenanceSpan: Get<Period>;
 
         /// What the calls cost.
@@ -168,8 +179,8 @@ pub mod pallet {
 
     /// Each node's one agreement: what is in force, what is negotiated, what was in force before, declared maintenance.
     ///
-    /// Inserted by [`Call::propose`]; changed by every other call but [`Call::set_template`], and by breaches; removed by [`Call::end`],
-    /// [`Call::expire`], and [`Call::record_test`] when nothing is left in it.
+    /// Inserted by [`Call::propose`]; changed by every other call but [`Call::set_template`], and by breaches; removed
+    /// by [`Call::end`], [`Call::expire`], and [`Call::record_test`] when nothing is left in it.
     ///
     /// Keyed by an opaque hash: anyone can become a node under an account of their choice.
     #[pallet::storage]
@@ -177,8 +188,8 @@ pub mod pallet {
 
     /// The period of the last test result that was recorded for a node.
     ///
-    /// Written by [`Call::record_test`]. Outlives the agreement, or the result could be brought again; removed by [`Call::expire`] and
-    /// [`Call::end`] when the result is too old for that and no agreement is left.
+    /// Written by [`Call::record_test`]. Outlives the agreement, or the result could be brought again; removed by
+    /// [`Call::expire`] and [`Call::end`] when the result is too old for that and no agreement is left.
     #[pallet::storage]
     pub type LastTest<T: Config> = StorageMap<_, Blake2_128Concat, AccountId, Period>;
 
@@ -186,7 +197,8 @@ pub mod pallet {
     #[pallet::genesis_config]
     #[derive(frame_support::DefaultNoBound)]
     pub struct GenesisConfig<T: Config> {
-        /// The master templates; a template's number is its position. Breaches must become persistent after at least one period.
+        /// The master templates; a template's number is its position. Breaches must become persistent after at least
+        /// one period.
         pub templates: Vec<Template>,
         #[serde(skip)]
         #[doc(hidden)]
@@ -259,7 +271,8 @@ pub mod pallet {
             /// The first period for which it is held to nothing.
             until: Period,
         },
-        /// A negotiation was removed because a step was not taken in time, or because the node's stake is below the minimum.
+        /// A negotiation was removed because a step was not taken in time, or because the node's stake is below the
+        /// minimum.
         Lapsed {
             /// The node.
             node: AccountId,
@@ -311,8 +324,8 @@ pub mod pallet {
         NotYourTurn,
         /// The node's stake is below the minimum. Bond more first.
         NotBonded,
-        /// There is nothing to remove: the stake suffices, nothing lapsed, and reports can still refer to all that is kept. Only the node
-        /// itself may end its agreement.
+        /// There is nothing to remove: the stake suffices, nothing lapsed, and reports can still refer to all that is
+        /// kept. Only the node itself may end its agreement.
         NothingToExpire,
         /// There is no template of this number. Choose one out of `Templates`.
         NoSuchTemplate,
@@ -338,8 +351,8 @@ pub mod pallet {
         StaleResult,
         /// A result of this or a later period was recorded for the node already. Test again in the next period.
         AlreadyTested,
-        /// The node's former terms can still be reported, and only one set of them is kept. Wait until the report window of their last period
-        /// is over.
+        /// The node's former terms can still be reported, and only one set of them is kept. Wait until the report
+        /// window of their last period is over.
         TermsStillReportable,
         /// The node has no terms in force. Maintenance is for nodes that have; activate an agreement first.
         NotInForce,
@@ -351,13 +364,16 @@ pub mod pallet {
         MaintenanceTooFar,
         /// The maintenance has a period in common with one declared before. Declare only what is new.
         MaintenanceOverlaps,
-        /// More than `MaxMaintenance` of some `MaintenanceSpan` periods in a row would be maintenance. Declare less, or for later.
+        /// More than `MaxMaintenance` of some `MaintenanceSpan` periods in a row would be maintenance. Declare less, or
+        /// for later.
         MaintenanceTooMuch,
-        /// Four maintenances are kept already. Wait until the oldest can't be reported any more, and declare fewer, longer ones.
+        /// Four maintenances are kept already. Wait until the oldest can't be reported any more, and declare fewer,
+        /// longer ones.
         MaintenanceTooMany,
         /// The certificate is of another anchor set than the current one. Collect the signatures again.
         QuorumOtherSet,
-        /// The certificate's bitmap has the wrong length or names a member that is not there. Build it from the current set.
+        /// The certificate's bitmap has the wrong length or names a member that is not there. Build it from the current
+        /// set.
         QuorumBadBitmap,
         /// The certificate has not exactly one signature for each bit. Build it from the current set.
         QuorumSignatureCount,
@@ -385,8 +401,9 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Weight and penalties are the template's. Replaces any negotiation, at whatever step it is: an earlier proposal, a counter that the
-        /// node does not accept, one that lapsed. What is in force stays so until the new terms are activated.
+        /// Weight and penalties are the template's. Replaces any negotiation, at whatever step it is: an earlier
+        /// proposal, a counter that the node does not accept, one that lapsed. What is in force stays so until the new
+        /// terms are activated.
         ///
         /// ## Errors
         ///
@@ -413,8 +430,8 @@ pub mod pallet {
         ///
         /// ## Errors
         ///
-        /// [`Error::NotAnAnchor`], [`Error::NoAgreement`], [`Error::NotProposed`], [`Error::Lapsed`], [`Error::NotYourTurn`],
-        /// [`Error::NoSuchTemplate`], [`Error::TermsOutsideTemplate`].
+        /// [`Error::NotAnAnchor`], [`Error::NoAgreement`], [`Error::NotProposed`], [`Error::Lapsed`],
+        /// [`Error::NotYourTurn`], [`Error::NoSuchTemplate`], [`Error::TermsOutsideTemplate`].
         ///
         /// ## Events
         ///
@@ -437,7 +454,8 @@ pub mod pallet {
         ///
         /// ## Errors
         ///
-        /// [`Error::NotAnAnchor`], [`Error::NoAgreement`], [`Error::NotProposed`], [`Error::Lapsed`], [`Error::NotYourTurn`].
+        /// [`Error::NotAnAnchor`], [`Error::NoAgreement`], [`Error::NotProposed`], [`Error::Lapsed`],
+        /// [`Error::NotYourTurn`].
         ///
         /// ## Events
         ///
@@ -479,15 +497,15 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// `certificate` proves that more than two thirds of the active anchors attested the payload hash of `result`. The result must be
-        /// for exactly the agreed terms, of the running period or the one before, and of a later period than any result
-        /// recorded for the node before. A passed test lets the node activate; a failed one removes the negotiation, while terms in force
-        /// stay.
+        /// `certificate` proves that more than two thirds of the active anchors attested the payload hash of `result`.
+        /// The result must be for exactly the agreed terms, of the running period or the one before, and of a later
+        /// period than any result recorded for the node before. A passed test lets the node activate; a failed one
+        /// removes the negotiation, while terms in force stay.
         ///
         /// ## Errors
         ///
-        /// [`Error::NoAgreement`], [`Error::NotAccepted`], [`Error::Lapsed`], [`Error::OtherTerms`], [`Error::StaleResult`],
-        /// [`Error::AlreadyTested`], [`Error::QuorumOtherSet`], [`Error::QuorumBadBitmap`],
+        /// [`Error::NoAgreement`], [`Error::NotAccepted`], [`Error::Lapsed`], [`Error::OtherTerms`],
+        /// [`Error::StaleResult`], [`Error::AlreadyTested`], [`Error::QuorumOtherSet`], [`Error::QuorumBadBitmap`],
         /// [`Error::QuorumSignatureCount`], [`Error::QuorumTooFew`], [`Error::QuorumBadSignature`].
         ///
         /// ## Events
@@ -508,9 +526,9 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// The node must hold the minimum stake at this moment. From this block on it can be given work under the terms; it is held to them
-        /// from the next period on. Terms that were in force hold to the end of the running period, and stay known as long as they can
-        /// be reported. The node's standing is good.
+        /// The node must hold the minimum stake at this moment. From this block on it can be given work under the
+        /// terms; it is held to them from the next period on. Terms that were in force hold to the end of the running
+        /// period, and stay known as long as they can be reported. The node's standing is good.
         ///
         /// ## Errors
         ///
@@ -534,13 +552,14 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// From this block on the node is given no work, and from the next period on it is held to nothing. What it did until then can still
-        /// be reported, and slashed by the terms that it ended. It may propose anew at once, but the test of new terms must be of a later
-        /// period than its last one.
+        /// From this block on the node is given no work, and from the next period on it is held to nothing. What it did
+        /// until then can still be reported, and slashed by the terms that it ended. It may propose anew at once, but
+        /// the test of new terms must be of a later period than its last one.
         ///
         /// ## Errors
         ///
-        /// [`Error::NotANode`], [`Error::NoAgreement`] (also when only former terms are left), [`Error::TermsStillReportable`].
+        /// [`Error::NotANode`], [`Error::NoAgreement`] (also when only former terms are left),
+        /// [`Error::TermsStillReportable`].
         ///
         /// ## Events
         ///
@@ -559,9 +578,10 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// That is: a negotiation that lapsed; when the stake is below the minimum, any negotiation and the terms in force, since nothing
-        /// at risk would make the node keep them (they stay reportable, as when the node ends them); former terms and maintenance that
-        /// no report can reach any more; the last test's period when nothing else is left and the result is too old to be brought again.
+        /// That is: a negotiation that lapsed; when the stake is below the minimum, any negotiation and the terms in
+        /// force, since nothing at risk would make the node keep them (they stay reportable, as when the node ends
+        /// them); former terms and maintenance that no report can reach any more; the last test's period when nothing
+        /// else is left and the result is too old to be brought again.
         ///
         /// ## Errors
         ///
@@ -585,13 +605,15 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Only for periods that did not begin yet, at most a [`Config::MaintenanceSpan`] ahead, and at most [`Config::MaxMaintenance`] periods in
-        /// any such span. What a report says of a period in maintenance costs nothing. A declaration can't be taken back.
+        /// Only for periods that did not begin yet, at most a [`Config::MaintenanceSpan`] ahead, and at most
+        /// [`Config::MaxMaintenance`] periods in any such span. What a report says of a period in maintenance costs
+        /// nothing. A declaration can't be taken back.
         ///
         /// ## Errors
         ///
-        /// [`Error::NotANode`], [`Error::NoAgreement`], [`Error::NotInForce`], [`Error::MaintenanceEmpty`], [`Error::MaintenanceNotAhead`],
-        /// [`Error::MaintenanceTooFar`], [`Error::MaintenanceOverlaps`], [`Error::MaintenanceTooMuch`], [`Error::MaintenanceTooMany`].
+        /// [`Error::NotANode`], [`Error::NoAgreement`], [`Error::NotInForce`], [`Error::MaintenanceEmpty`],
+        /// [`Error::MaintenanceNotAhead`], [`Error::MaintenanceTooFar`], [`Error::MaintenanceOverlaps`],
+        /// [`Error::MaintenanceTooMuch`], [`Error::MaintenanceTooMany`].
         ///
         /// ## Events
         ///
@@ -610,8 +632,8 @@ pub mod pallet {
         ///
         /// ## Details
         ///
-        /// Terms that were proposed, agreed or activated before keep the weight and the penalties that they have; a counter from now on is within
-        /// the new template.
+        /// Terms that were proposed, agreed or activated before keep the weight and the penalties that they have; a
+        /// counter from now on is within the new template.
         ///
         /// ## Errors
         ///
@@ -647,7 +669,8 @@ pub mod pallet {
                 .and_then(|negotiation| Self::answering_in(&node, &negotiation))
         }
 
-        /// How a node with terms in force stands now. A breach that is longer ago than [`Config::Probation`] periods does not count any more.
+        /// How a node with terms in force stands now. A breach that is longer ago than [`Config::Probation`] periods
+        /// does not count any more.
         pub fn standing(node: AccountId) -> Option<Standing> {
             Agreements::<T>::get(node)
                 .and_then(|agreement| agreement.in_force)

@@ -49,7 +49,7 @@ parameter_types! {
     pub const History: Period = 6;
     pub const Probation: Period = 8;
     pub const MaxMaintenance: Period = 3;
-    pub const MaintenanceSpan: Period = 12;
+    pub static MaintenanceSpan: Period = 12;
 }
 
 /// The service key of node `[n; 32]` is `[n + 100; 32]`.
@@ -255,6 +255,7 @@ pub fn new_test_ext() -> sp_io::TestExternalities {
     Bonded::set(vec![node(), other_node()]);
     CurrentPeriod::set(5);
     Committed::set(BTreeMap::new());
+    MaintenanceSpan::set(12);
     let members =
         (1..=ANCHORS).map(|n| Member { account: account(n), key: anchor_pair(n).public() }).collect::<Vec<_>>();
     ActiveSet::set(AnchorSet { id: 7, members: members.try_into().unwrap() });

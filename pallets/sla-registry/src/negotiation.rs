@@ -21,7 +21,8 @@ impl<T: Config> Pallet<T> {
         let node = Self::node_of(&who)?;
         ensure!(T::ServiceNodes::is_bonded(&node), Error::<T>::NotBonded);
         let terms = Self::terms(template, objectives)?;
-        // Fixed before the period began, so that no node picks which anchor it is asked of; the same for all its proposals of a period.
+        // Fixed before the period began, so that no node picks which anchor it is asked of; the same for all its
+        // proposals of a period.
         let seed = T::Snapshots::seed(T::Snapshots::current_period()).unwrap_or_default();
         let negotiation = Self::step(Step::Proposed, terms, T::ProposalLifetime::get(), seed);
         Agreements::<T>::mutate(&node, |agreement| agreement.get_or_insert_default().negotiation = Some(negotiation));

@@ -77,10 +77,11 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Ends the terms in force, if there are any, with the running period. Returns the first period that they don't hold for.
+    /// Ends the terms in force, if there are any, with the running period. Returns the first period that they don't
+    /// hold for.
     ///
-    /// They become the former terms, which needs that place to be free. If they did not hold for any period yet, there is nothing to
-    /// remember.
+    /// They become the former terms, which needs that place to be free. If they did not hold for any period yet, there
+    /// is nothing to remember.
     pub(crate) fn retire(agreement: &mut Agreement) -> Result<Period, DispatchError> {
         let until = Self::next_period();
         if let Some(old) = agreement.in_force.take().filter(|old| old.since < until) {
@@ -112,9 +113,9 @@ pub(crate) fn end(maintenance: &Maintenance) -> Period {
 
 /// The most periods of maintenance in any `span` periods in a row, of maintenances that don't overlap.
 ///
-/// A stretch that begins outside of all of them can be moved later until it begins with one, and loses nothing. One that begins inside one
-/// can be moved earlier until it begins with it, and gains at its beginning what it may lose at its end. So it is enough to look at the
-/// stretches that begin with a maintenance.
+/// A stretch that begins outside of all of them can be moved later until it begins with one, and loses nothing. One
+/// that begins inside one can be moved earlier until it begins with it, and gains at its beginning what it may lose at
+/// its end. So it is enough to look at the stretches that begin with a maintenance.
 pub(crate) fn busiest(maintenances: &[Maintenance], span: Period) -> Period {
     let within = |first: &Maintenance| {
         let last = first.from.saturating_add(span);

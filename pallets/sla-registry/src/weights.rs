@@ -1,8 +1,9 @@
 //! What the calls cost.
 //!
-//! The implementation for `()` is a **conservative bound, not a measurement**: it counts storage accesses at the price of RocksDB
-//! (ParityDB, which the node uses, is cheaper), adds a generous allowance for each signature and for the code around, and 4 KiB
-//! of proof for each item read. It stands until `frame-omni-bencher` has run `benchmarking.rs` and its results replace it.
+//! The implementation for `()` is a **conservative bound, not a measurement**: it counts storage accesses at the price
+//! of RocksDB (ParityDB, which the node uses, is cheaper), adds a generous allowance for each signature and for the
+//! code around, and 4 KiB of proof for each item read. It stands until `frame-omni-bencher` has run `benchmarking.rs`
+//! and its results replace it.
 
 use frame_support::weights::{constants::RocksDbWeight, Weight};
 
@@ -42,7 +43,8 @@ const SIGNATURE: u64 = 200_000_000;
 const PROOF: u64 = 4096;
 /// The anchor set is one item of up to 8 KiB.
 const ANCHOR_SET: Weight = Weight::from_parts(0, 8192);
-/// Of forgetting: the clock, a commitment for the former terms and for each of four maintenances, and the governed numbers.
+/// Of forgetting: the clock, a commitment for the former terms and for each of four maintenances, and the governed
+/// numbers.
 const FORGET: u64 = 9;
 
 fn bound(code: u64, reads: u64, writes: u64) -> Weight {
@@ -51,8 +53,8 @@ fn bound(code: u64, reads: u64, writes: u64) -> Weight {
 }
 
 impl WeightInfo for () {
-    /// Reads the node by account and by key, its stake's minimum, the template, the clock, the period's seed and a governed number;
-    /// reads and writes the agreement.
+    /// Reads the node by account and by key, its stake's minimum, the template, the clock, the period's seed and a
+    /// governed number; reads and writes the agreement.
     fn propose() -> Weight {
         bound(CODE, 9, 1)
     }
@@ -68,15 +70,18 @@ impl WeightInfo for () {
     fn accept_counter() -> Weight {
         bound(CODE, 4, 1)
     }
-    /// Reads the genesis hash, the clock, the anchor set and a governed number; reads and writes the agreement and the last test.
+    /// Reads the genesis hash, the clock, the anchor set and a governed number; reads and writes the agreement and the
+    /// last test.
     fn record_test(n: u32) -> Weight {
         bound(CODE.saturating_add(SIGNATURE.saturating_mul(n.into())), 7, 2).saturating_add(ANCHOR_SET)
     }
-    /// Reads the node by account and by key, its stake's minimum and what forgetting takes; reads and writes the agreement.
+    /// Reads the node by account and by key, its stake's minimum and what forgetting takes; reads and writes the
+    /// agreement.
     fn activate() -> Weight {
         bound(CODE, FORGET.saturating_add(5), 1)
     }
-    /// Reads the node by account and by key and what forgetting takes; reads and writes the agreement and the last test.
+    /// Reads the node by account and by key and what forgetting takes; reads and writes the agreement and the last
+    /// test.
     fn end() -> Weight {
         bound(CODE, FORGET.saturating_add(4), 2)
     }
@@ -84,7 +89,8 @@ impl WeightInfo for () {
     fn expire() -> Weight {
         bound(CODE, FORGET.saturating_add(4), 2)
     }
-    /// Reads the node by account and by key, a governed number and what forgetting takes; reads and writes the agreement.
+    /// Reads the node by account and by key, a governed number and what forgetting takes; reads and writes the
+    /// agreement.
     fn declare_maintenance() -> Weight {
         bound(CODE, FORGET.saturating_add(4), 1)
     }

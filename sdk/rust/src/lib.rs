@@ -35,7 +35,7 @@ mod till;
 mod token;
 
 pub use error::Error;
-pub use payer::Payer;
+pub use payer::{Opening, Payer, LIFETIME};
 pub use place::place_instance;
 pub use record::Book;
 /// A pool of connections; see [`http_client`].

@@ -5,7 +5,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 use serde::{de::DeserializeOwned, Serialize};
 use smartlayer_api_types::rpc::{self, method};
 use smartlayer_chain_client::{calls, Call, ChainClient, Included, Keypair};
-use smartlayer_primitives::{promise::session_id, session::CloseSession, AccountId, Balance, SessionId};
+use smartlayer_primitives::{
+    promise::session_id,
+    session::{Beneficiary, CloseSession},
+    AccountId, Balance, BlockNumber, SessionId, TokenTypeId,
+};
 
 use crate::{
     error::Error,
@@ -16,6 +20,30 @@ use crate::{
 
 /// How long a session's opening may take to be finalised.
 const FINALITY_PATIENCE: Duration = Duration::from_secs(120);
+/// A session that expires within so many blocks is not paid from any more: nodes stop a little later.
+const EXPIRY_MARGIN: BlockNumber = 20;
+/// How many blocks a session lasts unless it is said otherwise: a week.
+pub const LIFETIME: BlockNumber = 7 * 24 * 60 * 20;
+
+/// A session to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The node that it pays.
+    pub node: AccountId,
+    /// What is put in, in planck.
+    pub deposit: Balance,
+    /// The token type whose calls it pays, and no others; needed if the type's issuer has a share in the payments.
+    pub token_type: Option<TokenTypeId>,
+    /// After so many blocks anyone may have it closed.
+    pub lifetime: BlockNumber,
+}
+
+impl From<(AccountId, Balance)> for Opening {
+    /// A session with this deposit for the calls of every token type whose issuer has no share, for [`LIFETIME`].
+    fn from((node, deposit): (AccountId, Balance)) -> Self {
+        Self { node, deposit, token_type: None, lifetime: LIFETIME }
+    }
+}
 
 /// Pays nodes from sessions. Cheap to clone; clones share sessions and count together.
 ///
@@ -77,9 +105,14 @@ impl Payer {
         self.inner.till.record().all().cloned().collect()
     }
 
-    /// The session to this node that has the most left.
-    pub fn session_to(&self, node: &AccountId) -> Option<SessionId> {
-        self.inner.till.record().all().filter(|b| &b.node == node).max_by_key(|b| b.left()).map(|b| b.session)
+    /// The session to this node that has the most left, of those that can pay for calls of the token type; `shared` says whether its
+    /// issuer has a share in the payments.
+    pub fn session_to(&self, node: &AccountId, token_type: TokenTypeId, shared: bool) -> Option<SessionId> {
+        let now = self.inner.chain.status().borrow().finalized.number.saturating_add(EXPIRY_MARGIN);
+        let pays = |book: &&Book| {
+            &book.node == node && book.expires_at > now && book.token_type.map_or(!shared, |of| of == token_type)
+        };
+        self.inner.till.record().all().filter(pays).max_by_key(|b| b.left()).map(|b| b.session)
     }
 
     // Sessions on the chain
@@ -89,10 +122,10 @@ impl Payer {
         Ok(self.open_all([(node.clone(), deposit)]).await?.remove(0).0)
     }
 
-    /// Opens a session to each of these nodes in one transaction, all or none. Returns them in order, with what included them.
+    /// Opens all these sessions in one transaction, or none. Returns them in order, with what included them.
     pub async fn open_all(
         &self,
-        nodes: impl IntoIterator<Item = (AccountId, Balance)>,
+        openings: impl IntoIterator<Item = impl Into<Opening>>,
     ) -> Result<Vec<(SessionId, Included)>, Error> {
         let Inner { chain, account, till, .. } = &*self.inner;
         let turn = self.inner.opening.lock().await;
@@ -100,19 +133,23 @@ impl Payer {
         let exhausted = || Error::Impossible("this account has used up all session nonces; use another".into());
         let mut nonce = chain.best().await?.next_session_nonce(&payer).await?;
         let (mut opened, mut calls) = (Vec::new(), Vec::new());
-        for (node, deposit) in nodes {
+        for opening in openings {
+            let Opening { node, deposit, token_type, lifetime } = opening.into();
             let this = nonce.ok_or_else(exhausted)?;
             nonce = this.checked_add(1);
             let session = session_id(&genesis, &payer, &node, this);
-            calls.push(calls::promise_settlement::open(node.clone(), till.signer().account(), deposit, this));
-            opened.push(Book { session, node, deposit, settled: 0, promised: 0 });
+            let (beneficiary, signer) = (Beneficiary::Node(node.clone()), till.signer().account());
+            calls.push(calls::promise_settlement::open(beneficiary, signer, token_type, deposit, this, lifetime));
+            // Until it is known which block opens it, this is when it expires after that block.
+            opened.push(Book { session, node, token_type, expires_at: lifetime, deposit, settled: 0, promised: 0 });
         }
         let call = if calls.len() == 1 { calls.remove(0) } else { Call::batch_all(calls) };
         let included = chain.submit(account, call).await?;
         drop(turn);
         // The block may still be replaced, so the record has the sessions before they are final; one that never becomes final is
         // just never accepted.
-        for book in &opened {
+        for book in &mut opened {
+            book.expires_at = book.expires_at.saturating_add(included.block.number);
             self.inner.till.record().put(book.clone())?;
         }
         self.wait_for_finality(included.block.number).await?;
@@ -145,7 +182,12 @@ impl Payer {
         let claimed = stored.claimed();
         // Nothing is known of what was promised: as if one promise were in doubt.
         let promised = claimed.saturating_add(1).min(stored.deposit.max(claimed));
-        let book = Book { session, node: stored.node, deposit: stored.deposit, settled: claimed, promised };
+        let Some(node) = stored.node().cloned() else {
+            return Err(refused("pays through a notary, which this client does not do"));
+        };
+        let token_type = stored.issuer.map(|issuer| issuer.token_type);
+        let (expires_at, deposit) = (stored.expires_at, stored.deposit);
+        let book = Book { session, node, token_type, expires_at, deposit, settled: claimed, promised };
         self.inner.till.record().put(book.clone())?;
         Ok(book)
     }

@@ -9,7 +9,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use smartlayer_api_types::Amount;
-use smartlayer_primitives::{AccountId, Balance, Hash, SessionId};
+use smartlayer_primitives::{AccountId, Balance, BlockNumber, Hash, SessionId, TokenTypeId};
 
 use crate::error::Error;
 
@@ -20,6 +20,10 @@ pub struct Book {
     pub session: SessionId,
     /// The node that it pays.
     pub node: AccountId,
+    /// The token type whose calls it pays; those of every type whose issuer has no share if nothing.
+    pub token_type: Option<TokenTypeId>,
+    /// From this block on anyone may have it closed.
+    pub expires_at: BlockNumber,
     /// All that was ever put in.
     pub deposit: Balance,
     /// What receipts or the node's own account of it confirm as owed.
@@ -48,6 +52,9 @@ struct Content {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Line {
     node: AccountId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token_type: Option<TokenTypeId>,
+    expires_at: BlockNumber,
     deposit: Amount,
     settled: Amount,
     promised: Amount,
@@ -93,8 +100,9 @@ impl Record {
             return Err(failed(format!("it is of the chain {:?}, not of {genesis:?}", content.genesis)));
         }
         let book = |(session, line): (SessionId, Line)| {
-            let Line { node, deposit, settled, promised } = line;
-            (session, Book { session, node, deposit: deposit.0, settled: settled.0, promised: promised.0 })
+            let Line { node, token_type, expires_at, deposit, settled, promised } = line;
+            let (deposit, settled, promised) = (deposit.0, settled.0, promised.0);
+            (session, Book { session, node, token_type, expires_at, deposit, settled, promised })
         };
         let books = content.sessions.into_iter().map(book).collect();
         Ok(Self { file: Some(Backing { path: path.to_owned(), _lock: lock }), genesis, books })
@@ -128,6 +136,8 @@ impl Record {
         let Some(Backing { path, .. }) = &self.file else { return Ok(()) };
         let line = |b: &Book| Line {
             node: b.node.clone(),
+            token_type: b.token_type,
+            expires_at: b.expires_at,
             deposit: Amount(b.deposit),
             settled: Amount(b.settled),
             promised: Amount(b.promised),
@@ -156,7 +166,8 @@ mod tests {
 
     fn book(settled: Balance, promised: Balance) -> Book {
         let session = SessionId::repeat_byte(1);
-        Book { session, node: AccountId::new([2; 32]), deposit: 100, settled, promised }
+        let node = AccountId::new([2; 32]);
+        Book { session, node, token_type: Some(7), expires_at: 900, deposit: 100, settled, promised }
     }
 
     #[test]

@@ -19,12 +19,12 @@ use smartlayer_primitives::{
     node::Endpoint,
     payload::Payload,
     quorum::QuorumError,
-    AccountId, Balance, InstanceId, SessionId,
+    AccountId, Balance, InstanceId, SessionId, TokenTypeId,
 };
 
 use crate::{
     error::Error,
-    payer::Payer,
+    payer::{Opening, Payer, LIFETIME},
     service::{http_client, ServiceClient},
     till::Paid,
 };
@@ -62,6 +62,8 @@ struct State {
     assignments: HashMap<InstanceId, Arc<Assignment>>,
     /// Where nodes answer, as last seen; forgotten when one doesn't.
     services: HashMap<AccountId, ServiceClient>,
+    /// Whether the issuers of token types have a share in the payments, as last seen; forgotten when a node says otherwise.
+    shared: HashMap<TokenTypeId, bool>,
     /// Who answered last.
     preferred: HashMap<InstanceId, AccountId>,
 }
@@ -105,7 +107,7 @@ impl TokenClient {
         for fresh in [false, true] {
             let assignment = self.assignment(instance, fresh).await?;
             for node in self.order(&assignment, method) {
-                match self.call_node(&node, method, &params).await {
+                match self.call_node(&node, instance.token_type, method, &params).await {
                     Ok((paid, session)) => {
                         self.state().preferred.insert(instance, node.clone());
                         let failed = failed.into_iter().map(|(node, e)| (node, e.to_string())).collect();
@@ -113,7 +115,10 @@ impl TokenClient {
                     }
                     Err(e) if e.is_about_the_node() => {
                         tracing::debug!(%node, error = %e, "trying the next node");
-                        self.state().services.remove(&node);
+                        let mut state = self.state();
+                        state.services.remove(&node);
+                        state.shared.remove(&instance.token_type);
+                        drop(state);
                         failed.push((node, e));
                     }
                     Err(e) => return Err(e),
@@ -155,6 +160,7 @@ impl TokenClient {
     async fn call_node<R: DeserializeOwned>(
         &self,
         node: &AccountId,
+        token_type: TokenTypeId,
         method: &str,
         params: &Value,
     ) -> Result<(Paid<R>, SessionId), Error> {
@@ -167,13 +173,31 @@ impl TokenClient {
                 service
             }
         };
-        let session = match (self.payer.session_to(node), self.options.open_with) {
+        let shared = self.shares_revenue(token_type).await?;
+        let session = match (self.payer.session_to(node, token_type, shared), self.options.open_with) {
             (Some(session), _) => session,
-            (None, Some(deposit)) => self.payer.open(node, deposit).await?,
+            (None, Some(deposit)) => {
+                let token_type = shared.then_some(token_type);
+                let opening = Opening { node: node.clone(), deposit, token_type, lifetime: LIFETIME };
+                self.payer.open_all([opening]).await?.remove(0).0
+            }
             (None, None) => return Err(Error::NoSession { node: node.clone() }),
         };
         let paid = self.payer.call(&service, session, method, params, self.options.limit).await?;
         Ok((paid, session))
+    }
+
+    /// Whether the issuer of a token type has a share in the payments for its calls.
+    async fn shares_revenue(&self, token_type: TokenTypeId) -> Result<bool, Error> {
+        let known = self.state().shared.get(&token_type).copied();
+        if let Some(shared) = known {
+            return Ok(shared);
+        }
+        let token = self.payer.chain().finalized()?.token(token_type).await?;
+        let token = token.ok_or_else(|| Error::Impossible(format!("the chain knows no token type {token_type}")))?;
+        let shared = token.spec.revenue_share.deconstruct() > 0;
+        self.state().shared.insert(token_type, shared);
+        Ok(shared)
     }
 
     /// Operations: the executor first. Reads: whoever answered last first.

@@ -1,6 +1,8 @@
-//! Admitting nodes: accepting what they propose, testing them, and having the other anchors attest the result.
+//! Admitting nodes: accepting what they propose, testing them, having the other anchors attest the result, and clearing away negotiations
+//! that have lapsed.
 //!
-//! For each node the anchors have an order of their own. The first does the work; when it doesn't, the next does after some blocks.
+//! Who answers a proposal, the chain says. For the rest the anchors have an order of their own for each node: the first does the work; when
+//! it doesn't, the next does after some blocks.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,9 +11,10 @@ use std::{
 };
 
 use codec::Encode;
+use smartlayer_chain_client::calls::sla_registry;
 use smartlayer_network::messages::{AttestRequest, RefusalCode};
 use smartlayer_primitives::{
-    agreement::Stage,
+    agreement::{Agreement, Step},
     payload::{blake2_256, Payload},
     sla::{Terms, TestResult},
     AccountId, BlockNumber, Hash, Period,
@@ -45,12 +48,47 @@ fn rank(facts: &Facts, node: &AccountId, own: &AccountId) -> Option<BlockNumber>
     order.iter().position(|(_, anchor)| *anchor == own).map(|position| position as BlockNumber)
 }
 
-/// What is under way for a node: since when its agreement is in this stage, and when to try (again).
+/// What anchors have to do about a node's negotiation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Work {
+    /// Answer its proposal of these terms.
+    Answer(Terms),
+    /// Test it against these terms.
+    Test(Terms),
+    /// Remove the negotiation, which has lapsed.
+    Remove,
+}
+
+fn work(agreement: &Agreement, now: BlockNumber) -> Option<Work> {
+    let negotiation = agreement.negotiation.as_ref()?;
+    if now >= negotiation.until {
+        return Some(Work::Remove);
+    }
+    match negotiation.step {
+        Step::Proposed => Some(Work::Answer(negotiation.terms)),
+        Step::Accepted => Some(Work::Test(negotiation.terms)),
+        // The node's turn.
+        Step::Countered { .. } | Step::Tested => None,
+    }
+}
+
+/// What is under way for a node: since when there is this to do, and when to try (again).
 struct Watched {
-    stage: Stage,
-    terms: Terms,
+    work: Work,
     since: BlockNumber,
     not_before: BlockNumber,
+}
+
+impl Watched {
+    /// The first block at which the anchor of this rank does it. The node may clear away what lapsed itself, by proposing anew.
+    fn turn(&self, rank: BlockNumber) -> BlockNumber {
+        let after = match self.work {
+            Work::Answer(_) => 0,
+            Work::Test(_) => rank,
+            Work::Remove => rank.saturating_add(1),
+        };
+        self.since.saturating_add(after.saturating_mul(TAKEOVER)).max(self.not_before)
+    }
 }
 
 /// Admits nodes until the service stops.
@@ -64,29 +102,31 @@ pub(crate) async fn run(shared: &Arc<Shared>) {
             continue;
         }
         let now = facts.block.number;
-        let waiting = facts.agreements.iter().filter(|(_, a)| matches!(a.stage, Stage::Proposed | Stage::Accepted));
+        let waiting = facts.agreements.iter().filter_map(|(node, agreement)| Some((node, work(agreement, now)?)));
         let waiting: BTreeMap<_, _> = waiting.collect();
         watched.retain(|node, _| waiting.contains_key(node));
-        for (node, agreement) in waiting {
-            let fresh =
-                || Watched { stage: agreement.stage.clone(), terms: agreement.terms, since: now, not_before: now };
+        for (node, work) in waiting {
+            let fresh = || Watched { work: work.clone(), since: now, not_before: now };
             let entry = watched.entry(node.clone()).or_insert_with(fresh);
-            if entry.stage != agreement.stage || entry.terms != agreement.terms {
+            if entry.work != work {
                 *entry = fresh();
             }
             let Some(rank) = rank(&facts, node, &shared.account) else { continue };
-            let turn = entry.since.saturating_add(rank.saturating_mul(TAKEOVER)).max(entry.not_before);
-            if now < turn || !lock(&under_way).insert(node.clone()) {
+            if now < entry.turn(rank) || !lock(&under_way).insert(node.clone()) {
                 continue;
             }
-            entry.not_before = now.saturating_add(RETRY);
+            // Whose turn it is to answer can be another's at every block, and asking costs little.
+            if !matches!(work, Work::Answer(_)) {
+                entry.not_before = now.saturating_add(RETRY);
+            }
             let (shared, facts, under_way) = (shared.clone(), facts.clone(), under_way.clone());
-            let (node, stage, terms) = (node.clone(), agreement.stage.clone(), agreement.terms);
+            let node = node.clone();
             let tasks = shared.tasks.clone();
             tasks.spawn(async move {
-                let done = match stage {
-                    Stage::Proposed => accept(&shared, &node).await,
-                    _ => examine(&shared, &facts, &node, terms).await,
+                let done = match work {
+                    Work::Answer(_) => accept(&shared, &node).await,
+                    Work::Test(terms) => examine(&shared, &facts, &node, terms).await,
+                    Work::Remove => remove(&shared, &node).await,
                 };
                 if let Err(error) = done {
                     warn!(%node, %error, "could not admit a node yet");
@@ -97,10 +137,20 @@ pub(crate) async fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// The template's floor is what the chain already checked; there is nothing to counter here.
+/// Accepts if it is this anchor's turn to answer. The template's floor is what the chain already checked; there is nothing to counter here.
 async fn accept(shared: &Shared, node: &AccountId) -> Result<()> {
+    if shared.chain.answering(node).await?.as_ref() != Some(&shared.account) {
+        return Ok(());
+    }
     info!(%node, "accepting the terms that a node proposes");
     shared.chain.accept_proposal(&shared.key, node.clone()).await?;
+    Ok(())
+}
+
+/// Removes a negotiation that has lapsed.
+async fn remove(shared: &Shared, node: &AccountId) -> Result<()> {
+    info!(%node, "a node's negotiation has lapsed");
+    shared.chain.submit(&shared.key, sla_registry::expire(node.clone())).await?;
     Ok(())
 }
 
@@ -170,12 +220,13 @@ pub(crate) async fn check(
     if period.saturating_add(1) < now {
         return refused(RefusalCode::Invalid, "the test is of a period long over");
     }
-    match facts.agreements.get(node) {
-        Some(agreement) if agreement.terms == *terms && agreement.stage == Stage::Accepted => {}
-        Some(agreement) if agreement.terms == *terms && agreement.stage == Stage::Proposed => {
+    let negotiation = facts.agreements.get(node).and_then(|agreement| agreement.negotiation.as_ref());
+    match negotiation.filter(|negotiation| negotiation.terms == *terms).map(|negotiation| &negotiation.step) {
+        Some(Step::Accepted) => {}
+        Some(Step::Proposed | Step::Countered { .. }) => {
             return refused(RefusalCode::NotYet, "this anchor has not seen the terms accepted")
         }
-        _ => return refused(RefusalCode::Invalid, "the node has no accepted agreement on these terms"),
+        _ => return refused(RefusalCode::Invalid, "the node has not agreed on these terms"),
     }
     let own = tested(shared, facts, node, *terms, *period, 1).await?;
     debug!(%node, own, theirs = passed, "asked to attest a test");
@@ -189,6 +240,35 @@ pub(crate) async fn check(
 mod tests {
     use super::*;
     use crate::shared::tests::facts;
+    use smartlayer_primitives::{
+        agreement::Negotiation,
+        sla::{Objectives, PenaltySchedule},
+    };
+
+    #[test]
+    fn every_step_has_its_work_until_it_lapses() {
+        let terms = Terms {
+            template: 0,
+            objectives: Objectives::default(),
+            reward_weight: 1,
+            penalty: PenaltySchedule { persistent_after: 1, slash: Default::default() },
+        };
+        let at = |step: Step, now| {
+            let negotiation = Negotiation { terms, step, since: 1, until: 10, seed: Hash::zero() };
+            work(&Agreement { negotiation: Some(negotiation), ..Default::default() }, now)
+        };
+        assert_eq!(at(Step::Proposed, 9), Some(Work::Answer(terms)));
+        assert_eq!(at(Step::Accepted, 9), Some(Work::Test(terms)));
+        assert_eq!((at(Step::Tested, 9), at(Step::Countered { by: AccountId::new([1; 32]) }, 9)), (None, None));
+        assert_eq!(at(Step::Tested, 10), Some(Work::Remove));
+        assert_eq!(work(&Agreement::default(), 10), None);
+
+        // The chain says who answers; everything else goes round.
+        let turn = |work| Watched { work, since: 100, not_before: 0 }.turn(2);
+        assert_eq!(turn(Work::Answer(terms)), 100);
+        assert_eq!(turn(Work::Test(terms)), 100 + 2 * TAKEOVER);
+        assert_eq!(turn(Work::Remove), 100 + 3 * TAKEOVER);
+    }
 
     #[test]
     fn every_anchor_has_its_place_and_nodes_differ() {

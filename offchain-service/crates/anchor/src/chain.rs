@@ -7,9 +7,11 @@ use smartlayer_chain_client::{calls, BlockRef, Call, ChainClient, ChainStatus, E
 use smartlayer_primitives::{
     agreement::Agreement,
     commitment::{Commitment, PeriodClock, PeriodRecord, StoredCommitment},
-    node::ServiceNode,
+    merkle::MerkleProof,
+    node::{Breach, ServiceNode},
     organisation::Organisation,
     quorum::{AnchorSet, QuorumCertificate},
+    report::ReportEntry,
     sla::TestResult,
     token::TokenType,
     AccountId, Balance, BlockNumber, Hash, Period, TokenTypeId,
@@ -74,6 +76,12 @@ pub trait Chain: Send + Sync + 'static {
     async fn reward_claimed(&self, period: Period, account: &AccountId) -> Result<bool, Error>;
     /// What an account can spend, in planck.
     async fn free_balance(&self, account: &AccountId) -> Result<Balance, Error>;
+    /// The anchor whose turn it is to answer what a node proposed; nothing if nothing waits for an answer.
+    async fn answering(&self, node: &AccountId) -> Result<Option<AccountId>, Error>;
+    /// The reported breaches of a node.
+    async fn breaches(&self, node: &AccountId) -> Result<Vec<Breach>, Error>;
+    /// The reported breaches of all nodes that have any.
+    async fn all_breaches(&self) -> Result<Vec<(AccountId, Vec<Breach>)>, Error>;
     /// Accepts what a node proposes, and waits until that is in a block.
     async fn accept_proposal(&self, signer: &Keypair, node: AccountId) -> Result<Included, Error>;
     /// Records the result of a node's serviceability test, and waits until that is in a block.
@@ -90,6 +98,10 @@ pub trait Chain: Send + Sync + 'static {
         commitment: Commitment,
         certificate: QuorumCertificate,
     ) -> Result<Included, Error>;
+    /// Reports a persistent breach that a committed report shows, and waits until that is in a block.
+    async fn report_breach(&self, signer: &Keypair, entry: ReportEntry, proof: MerkleProof) -> Result<Included, Error>;
+    /// Takes the slash of a breach that is due, and waits until that is in a block.
+    async fn apply_slash(&self, signer: &Keypair, node: AccountId, period: Period) -> Result<Included, Error>;
     /// Signs and sends any other call, and waits until it is in a block.
     async fn submit(&self, signer: &Keypair, call: Call) -> Result<Included, Error>;
 }
@@ -123,7 +135,11 @@ impl Chain for ChainClient {
         let ours = |pallet: &str| matches!(pallet, "Anchors" | "ServiceStaking" | "SlaRegistry" | "Elections");
         let events = self.events_at(block).await?;
         Ok(events.into_iter().any(|record| match record.event {
-            Event::ActiveSetChanged { .. } | Event::TestPassed { .. } | Event::TestFailed { .. } => true,
+            Event::ActiveSetChanged { .. }
+            | Event::TestPassed { .. }
+            | Event::TestFailed { .. }
+            | Event::BreachReported { .. }
+            | Event::Slashed { .. } => true,
             Event::Other { pallet, .. } => ours(&pallet),
             _ => false,
         }))
@@ -175,6 +191,18 @@ impl Chain for ChainClient {
         Ok(self.finalized()?.balance(account).await?.free)
     }
 
+    async fn answering(&self, node: &AccountId) -> Result<Option<AccountId>, Error> {
+        self.finalized()?.answering(node).await
+    }
+
+    async fn breaches(&self, node: &AccountId) -> Result<Vec<Breach>, Error> {
+        self.finalized()?.breaches(node).await
+    }
+
+    async fn all_breaches(&self) -> Result<Vec<(AccountId, Vec<Breach>)>, Error> {
+        self.finalized()?.all_breaches().await
+    }
+
     async fn accept_proposal(&self, signer: &Keypair, node: AccountId) -> Result<Included, Error> {
         ChainClient::submit(self, signer, calls::sla_registry::accept_proposal(node)).await
     }
@@ -195,6 +223,14 @@ impl Chain for ChainClient {
         certificate: QuorumCertificate,
     ) -> Result<Included, Error> {
         ChainClient::submit(self, signer, calls::commitment_snapshots::submit(commitment, certificate)).await
+    }
+
+    async fn report_breach(&self, signer: &Keypair, entry: ReportEntry, proof: MerkleProof) -> Result<Included, Error> {
+        ChainClient::submit(self, signer, calls::service_staking::report_breach(entry, proof)).await
+    }
+
+    async fn apply_slash(&self, signer: &Keypair, node: AccountId, period: Period) -> Result<Included, Error> {
+        ChainClient::submit(self, signer, calls::service_staking::apply_slash(node, period)).await
     }
 
     async fn submit(&self, signer: &Keypair, call: Call) -> Result<Included, Error> {

@@ -5,15 +5,18 @@
 //! a stand-in does the same as soon as the chain lets it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use smartlayer_network::messages::{AttestRequest, Contents, Missing, Proposal, RefusalCode, Request, Response};
 use smartlayer_primitives::{
-    assignment::SignedAssignment, commitment::Commitment, operation::Operation, payload::Payload, AccountId,
-    BlockNumber, Period,
+    assignment::SignedAssignment,
+    commitment::{Commitment, StoredCommitment},
+    operation::Operation,
+    payload::Payload,
+    AccountId, BlockNumber, Period,
 };
 use tracing::{debug, info, warn};
 
@@ -23,6 +26,7 @@ use crate::{
     gather::{self, Known},
     proofs::Leaves,
     proposal::{self, View},
+    report,
     shared::{Facts, PeriodEnd, Shared},
 };
 
@@ -135,8 +139,12 @@ impl Duty {
 
 /// Proposes until more than two thirds agree, and writes the commitment. Returns the block that took it in.
 async fn propose(shared: &Arc<Shared>, facts: &Facts, end: &PeriodEnd, period: Period) -> Result<Option<BlockNumber>> {
+    let before = breaches_before(shared, facts, period).await?;
+    if before.is_none() {
+        warn!(period, "nobody has the report of the period before; breaches are counted anew");
+    }
     for round in 1..=ROUNDS {
-        let (proposal, leaves) = build(shared, facts, end, period)?;
+        let (proposal, leaves) = build(shared, facts, end, period, before.as_ref())?;
         let commitment = proposal.commitment.clone();
         let hash = commitment.payload_hash(&shared.genesis);
         shared.data.keep_leaves(period, hash, &leaves).await?;
@@ -192,6 +200,7 @@ fn with_view<R>(
     facts: &Facts,
     end: &PeriodEnd,
     period: Period,
+    before: Option<&BTreeMap<AccountId, u16>>,
     pending: &[Operation],
     with: impl FnOnce(&View<'_>) -> R,
 ) -> R {
@@ -203,15 +212,44 @@ fn with_view<R>(
         anchors: &facts.set,
         period,
         previous: facts.last_hash,
-        agreements: &end.terms,
+        agreements: &end.held,
+        before,
         facts: &known,
     })
 }
 
-fn build(shared: &Shared, facts: &Facts, end: &PeriodEnd, period: Period) -> Result<(Proposal, Leaves)> {
+fn build(
+    shared: &Shared,
+    facts: &Facts,
+    end: &PeriodEnd,
+    period: Period,
+    before: Option<&BTreeMap<AccountId, u16>>,
+) -> Result<(Proposal, Leaves)> {
     let known = known(shared, period)?;
     let build = |view: &View<'_>| proposal::build(view, shared.account.clone(), &known);
-    Ok(with_view(shared, facts, end, period, &known.operations, build))
+    Ok(with_view(shared, facts, end, period, before, &known.operations, build))
+}
+
+/// How many periods in a row nodes were in breach when `period` began, by the committed report of the period before: the same for every
+/// anchor that has that, or gets it from another. Nothing if it can't be had.
+async fn breaches_before(shared: &Shared, facts: &Facts, period: Period) -> Result<Option<BTreeMap<AccountId, u16>>> {
+    // The first period, and one after a period that was never committed to: no row leads up to it.
+    let Some(before) = period.checked_sub(1) else { return Ok(Some(BTreeMap::new())) };
+    let Some(stored) = shared.chain.commitment(before).await? else { return Ok(Some(BTreeMap::new())) };
+    let contents = contents(shared, facts, before, &stored).await?;
+    Ok(contents.map(|leaves| report::breaches(&leaves.report)))
+}
+
+/// What the commitment on the chain sums up, from here or from another anchor.
+async fn contents(shared: &Shared, facts: &Facts, period: Period, stored: &StoredCommitment) -> Result<Option<Leaves>> {
+    if let Some(leaves) = shared.data.leaves(period, stored.hash).await? {
+        return Ok(Some(leaves));
+    }
+    let fetched = fetch(shared, facts, period, &stored.commitment).await;
+    if let Some(leaves) = &fetched {
+        shared.data.keep_leaves(period, stored.hash, leaves).await?;
+    }
+    Ok(fetched)
 }
 
 /// Takes in what others found missing, as far as it is true. Returns how much of it is new.
@@ -278,6 +316,7 @@ pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, prop
         gather::look_up(shared, facts, instance).await?;
     }
 
+    let before = breaches_before(shared, facts, period).await?;
     let pending = shared.data.pending()?;
     let due = Missing {
         // What came before the period was over, the writer had time enough to hear of as well.
@@ -287,7 +326,7 @@ pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, prop
     };
     let pending: Vec<Operation> = pending.into_iter().map(|p| p.operation).collect();
     let check = |view: &View<'_>| proposal::check(view, &writers, proposal, &due);
-    let checked = with_view(shared, facts, &end, period, &pending, check);
+    let checked = with_view(shared, facts, &end, period, before.as_ref(), &pending, check);
     match checked {
         Ok(leaves) => {
             let hash = proposal.commitment.payload_hash(&shared.genesis);
@@ -309,16 +348,7 @@ async fn settle(shared: &Shared, facts: &Facts, period: Period) -> Result<bool> 
     }
     // Skipped, or too old to be kept: nothing to take in.
     let Some(stored) = shared.chain.commitment(period).await? else { return Ok(true) };
-    let leaves = match shared.data.leaves(period, stored.hash).await? {
-        Some(leaves) => leaves,
-        None => match fetch(shared, facts, period, &stored.commitment).await {
-            Some(leaves) => {
-                shared.data.keep_leaves(period, stored.hash, &leaves).await?;
-                leaves
-            }
-            None => return Ok(false),
-        },
-    };
+    let Some(leaves) = contents(shared, facts, period, &stored).await? else { return Ok(false) };
     let oldest = facts.next_to_commit.saturating_sub(shared.config.duty.keep_periods);
     shared.data.settle(period, stored.hash, &leaves, oldest).await?;
     shared.metrics.uncommitted.set(shared.data.pending_count()? as i64);

@@ -144,6 +144,7 @@ pub(crate) async fn check_operation(
         period: facts.next_to_commit,
         previous: facts.last_hash,
         agreements: &BTreeMap::new(),
+        before: None,
         facts: &known,
     };
     Ok(proposal::check_operation(&view, operation).map_err(Untrue::from))

@@ -15,6 +15,7 @@
 //! | `follow`, `shared` | what is known of the chain after each finalised block, and all that the others share |
 //! | `onboarding` | being an organisation on the chain: registered, reachable, in funds, paid |
 //! | `admission` | accepting nodes' proposals; the serviceability test |
+//! | `breach` | bringing persistent breaches to the chain, and taking the slashes that are due |
 //! | `probe` | probing nodes, and what comes of it each period |
 //! | `gather` | operations, measurements and assignments that others tell |
 //! | `place` | placing instances, and replacing nodes that are gone |
@@ -26,10 +27,12 @@
 //! The chain is behind the trait [`Chain`], probing behind [`Prober`], so all of this is tested without either.
 //!
 //! **Invariants.** Two anchors with the same chain state and the same proposal compute the same bytes. An anchor signs only what it
-//! has recomputed. What fewer than a third of the anchors claim can't lift a node's score above what an honest anchor measured.
+//! has recomputed. What fewer than a third of the anchors claim can't lift a node's score above what an honest anchor measured, and can't
+//! put a node in breach that every honest anchor found within its objectives.
 
 mod admission;
 mod attest;
+mod breach;
 mod chain;
 mod config;
 mod data;

@@ -158,7 +158,7 @@ async fn agree(
         }
         let previous = shared.data.assignment(&instance)?.map(|signed| signed.assignment);
         let passed_over = |node: &AccountId| shared.probes.failing(node).0 >= FAILING;
-        let candidates = candidates(&facts, token, &passed_over);
+        let candidates = candidates(&facts, token, previous.as_ref(), &passed_over);
         let Some((serving, holders)) = plan(&facts.seed, instance, &candidates, token, previous.as_ref()) else {
             let message = format!("{} nodes meet the requirement", candidates.len());
             return Err(ApiError::new(ErrorCode::TooFewNodes, message));
@@ -216,10 +216,20 @@ fn next_version(shared: &Shared, instance: &InstanceId) -> Result<u32> {
     Ok(known.max(attested).map_or(1, |version| version.saturating_add(1)))
 }
 
-/// The nodes whose agreement meets the token's requirement, but for those that are passed over.
-fn candidates(facts: &Facts, token: &TokenType, passed_over: &dyn Fn(&AccountId) -> bool) -> Vec<shards::Candidate> {
+/// The nodes whose agreement meets the token's requirement, but for those that are passed over. A node that takes no new work keeps what
+/// the assignment before gave it.
+fn candidates(
+    facts: &Facts,
+    token: &TokenType,
+    previous: Option<&Assignment>,
+    passed_over: &dyn Fn(&AccountId) -> bool,
+) -> Vec<shards::Candidate> {
+    let has_a_part = |node: &AccountId| {
+        previous.is_some_and(|p| p.serving.contains(node) || p.holdings.iter().any(|holding| holding.node == *node))
+    };
     let meets = facts.active().filter(|(_, _, terms)| terms.objectives.meet(&token.spec.requirement));
     meets
+        .filter(|(account, node, _)| !node.chilled || has_a_part(account))
         .filter(|(node, _, _)| !passed_over(node))
         .map(|(node, _, terms)| shards::Candidate { node: node.clone(), weight: terms.reward_weight.max(1).into() })
         .collect()
@@ -308,7 +318,7 @@ pub(crate) async fn check(
     let chosen: BTreeSet<&AccountId> =
         assignment.serving.iter().chain(assignment.holdings.iter().map(|holding| &holding.node)).collect();
     let passed_over = |node: &AccountId| !chosen.contains(node) && shared.probes.failing(node).0 >= FAILING;
-    let candidates = candidates(facts, &token, &passed_over);
+    let candidates = candidates(facts, &token, previous.as_ref(), &passed_over);
     let agreed = match order {
         Some(order) => {
             if let Err(error) = check_order(shared, facts, &token, instance, assignment.state_hash, order) {
@@ -517,7 +527,8 @@ async fn mend(shared: &Arc<Shared>, facts: &Facts, signed: &SignedAssignment) ->
     if lost.is_empty() {
         return Ok(());
     }
-    let candidates = candidates(facts, &token, &|node| shared.probes.failing(node).0 >= FAILING);
+    let passed_over = |node: &AccountId| shared.probes.failing(node).0 >= FAILING;
+    let candidates = candidates(facts, &token, Some(previous), &passed_over);
     let plan = repair(&facts.seed, &candidates, &token, previous).map_err(|e| Error::Other(e.to_string()))?;
     if plan.is_empty(previous) {
         return Ok(());

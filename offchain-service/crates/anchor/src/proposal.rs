@@ -17,13 +17,13 @@ use smartlayer_primitives::{
     merkle::Leaf,
     operation::{Operation, MAX_KEY_OPERATIONS},
     quorum::AnchorSet,
-    sla::{SignedMeasurement, Terms},
+    sla::SignedMeasurement,
     AccountId, Hash, InstanceId, Period,
 };
 
 use crate::{
     proofs::{receipt_name, Leaves},
-    report::{check_measurement, report, MeasurementError},
+    report::{check_measurement, report, Held, MeasurementError},
 };
 
 /// A proposal this close to its limit may have left things out for want of room; they come in the next period.
@@ -40,8 +40,11 @@ pub struct View<'a> {
     pub period: Period,
     /// The hash of the last commitment; zero before the first.
     pub previous: Hash,
-    /// The nodes with an active agreement.
-    pub agreements: &'a BTreeMap<AccountId, Terms>,
+    /// What each node is held to in the period.
+    pub agreements: &'a BTreeMap<AccountId, Held>,
+    /// How many periods in a row nodes were in breach at the end of the period before, by its committed report: see
+    /// [`crate::report::breaches`]. Empty if that period has no commitment. Nothing if it has one, and its report can't be had from anybody.
+    pub before: Option<&'a BTreeMap<AccountId, u16>>,
     /// What has to be looked up one by one.
     pub facts: &'a dyn Facts,
 }
@@ -87,6 +90,12 @@ pub enum Disagreement {
     /// Its writer may not write yet, or not at all.
     #[error("it is not the turn of {0} to write")]
     Writer(AccountId),
+    /// It counts periods in breach on from a report that can't be had here.
+    #[error("the report of the period before is not known here")]
+    ReportUnknown,
+    /// It counts periods in breach anew, though the report before is known here.
+    #[error("the proposal counts breaches anew, and the report of the period before is known here")]
+    ReportForgotten,
     /// A set is not in its order, or has something twice.
     #[error("the {0} are not in their order, each once")]
     Order(&'static str),
@@ -156,10 +165,14 @@ impl Disagreement {
         let code = match self {
             Self::Missing(missing) => return Response::Missing(*missing),
             Self::TooLarge | Self::Order(_) | Self::Commitment(_) => RefusalCode::Invalid,
-            Self::Period { .. } | Self::Previous { .. } | Self::Writer(_) | Self::Unattested { .. } => {
-                RefusalCode::NotYet
+            Self::Period { .. }
+            | Self::Previous { .. }
+            | Self::Writer(_)
+            | Self::ReportUnknown
+            | Self::Unattested { .. } => RefusalCode::NotYet,
+            Self::ReportForgotten | Self::Operation { .. } | Self::Measurement { .. } | Self::Assignment { .. } => {
+                RefusalCode::Disagrees
             }
-            Self::Operation { .. } | Self::Measurement { .. } | Self::Assignment { .. } => RefusalCode::Disagrees,
         };
         Response::Refused(Refusal::new(code, self.to_string()))
     }
@@ -201,7 +214,7 @@ pub fn build(view: &View<'_>, writer: AccountId, known: &Missing) -> (Proposal, 
     let assignments: Vec<_> = assignments.into_values().collect();
     let leaves = leaves(view, &operations, &measurements, &assignments);
     let commitment = leaves.commitment(view.period, view.previous, writer);
-    (Proposal { commitment, operations, measurements, assignments }, leaves)
+    (Proposal { commitment, operations, measurements, assignments, continues: view.before.is_some() }, leaves)
 }
 
 /// Whether the proposal is right, and its leaves, to keep when it is committed. An anchor signs only after this.
@@ -226,6 +239,11 @@ pub fn check(
     }
     if !writers.contains(&commitment.writer) {
         return Err(Disagreement::Writer(commitment.writer.clone()));
+    }
+    match (proposal.continues, view.before) {
+        (true, None) => return Err(Disagreement::ReportUnknown),
+        (false, Some(_)) => return Err(Disagreement::ReportForgotten),
+        _ => {}
     }
     check_sets(view, proposal)?;
 
@@ -360,7 +378,9 @@ fn leaves(
         *sum = sum.saturating_add(receipt.receipt.charged);
     }
     let measurements = measurements.iter().map(|signed| &signed.measurement);
-    let report = report(view.period, view.anchors, view.agreements, measurements, &served);
+    let none = BTreeMap::new();
+    let before = view.before.unwrap_or(&none);
+    let report = report(view.period, view.anchors, view.agreements, measurements, &served, before);
     Leaves::new(operations.to_vec(), report, assignments.to_vec())
 }
 
@@ -458,7 +478,8 @@ mod tests {
     struct Anchor {
         pairs: Vec<sr25519::Pair>,
         set: AnchorSet,
-        agreements: BTreeMap<AccountId, Terms>,
+        agreements: BTreeMap<AccountId, Held>,
+        before: Option<BTreeMap<AccountId, u16>>,
         records: Records,
         known: Missing,
     }
@@ -472,6 +493,7 @@ mod tests {
             let (pairs, set) = anchors();
             let mut anchor = Self {
                 agreements: agreements(1..=3),
+                before: Some(BTreeMap::from([(account(2), 4)])),
                 records: Records::default(),
                 known: Missing::default(),
                 pairs,
@@ -509,6 +531,7 @@ mod tests {
                 period: PERIOD,
                 previous: PREVIOUS,
                 agreements: &self.agreements,
+                before: self.before.as_ref(),
                 facts: &self.records,
             }
         }
@@ -606,6 +629,34 @@ mod tests {
         let mut favoured = anchor.build();
         favoured.commitment.report.hash = Hash::zero();
         assert_eq!(anchor.check(&favoured), Err(Disagreement::Commitment("the reports")));
+    }
+
+    #[test]
+    fn breaches_are_counted_on_from_the_report_before() {
+        let down = |mut anchor: Anchor| {
+            for signed in anchor.known.measurements.iter_mut().filter(|m| m.measurement.node == account(2)) {
+                let by = (0..4).find(|i| anchor_account(*i) == signed.measurement.anchor).unwrap();
+                let measurement = Measurement { failed: 50, p95_latency_ms: u32::MAX, ..signed.measurement.clone() };
+                *signed = sign_measurement(&anchor.pairs[by], measurement);
+            }
+            anchor
+        };
+        let anchor = down(Anchor::new());
+        let proposal = anchor.build();
+        let leaves = anchor.check(&proposal).unwrap();
+        assert_eq!(leaves.report.iter().map(|entry| entry.breaches).collect::<Vec<_>>(), [0, 5, 0]);
+
+        // A writer that counts another row gets no signature.
+        let other = Anchor { before: Some(BTreeMap::new()), ..down(Anchor::new()) };
+        assert_eq!(anchor.check(&other.build()), Err(Disagreement::Commitment("the reports")));
+        // Nor does one that leaves the row out, as long as anybody honest knows it.
+        let forgetful = Anchor { before: None, ..down(Anchor::new()) };
+        assert!(!forgetful.build().continues);
+        assert_eq!(anchor.check(&forgetful.build()), Err(Disagreement::ReportForgotten));
+        // Who doesn't know it signs nothing that needs it. When nobody does, the count begins anew and all agree.
+        assert_eq!(forgetful.check(&proposal), Err(Disagreement::ReportUnknown));
+        let anew = forgetful.check(&forgetful.build()).unwrap();
+        assert_eq!(anew.report.iter().map(|entry| entry.breaches).collect::<Vec<_>>(), [0, 1, 0]);
     }
 
     #[test]

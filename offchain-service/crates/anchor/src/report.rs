@@ -6,11 +6,20 @@ use smartlayer_primitives::{
     payload::Payload,
     quorum::{threshold, AnchorSet},
     report::ReportEntry,
-    score::{availability, median, reward_weight, score},
+    score::{availability, in_breach, median, reward_weight, score, Sample},
     sla::{Measurement, SignedMeasurement, Terms},
     AccountId, Balance, Hash, Period,
 };
 use sp_core::{sr25519, Pair};
+
+/// What a node is held to in a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The terms that hold for the period.
+    pub terms: Terms,
+    /// Whether the node announced maintenance for it.
+    pub in_maintenance: bool,
+}
 
 /// Why a measurement doesn't count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,27 +65,30 @@ pub fn check_measurement(
     Ok(())
 }
 
-/// The report: an entry for every node with an active agreement, ordered by node.
+/// The report: an entry for every node that is held to terms, ordered by node.
 ///
 /// `measurements` have passed [`check_measurement`] and are at most one an anchor and node. `served` is what each node charged for
-/// the period's key operations. Both sides of a comparison must take `agreements` from the same block.
+/// the period's key operations, and `before` how many periods in a row each node was in breach at the end of the period before, if it was;
+/// see [`breaches`]. Both sides of a comparison must take `agreements` from the same block and `before` from the committed report.
 ///
 /// Per metric the median over the anchors counts. Anchors that didn't measure a node are left out, as long as more than two thirds of
 /// the set did; up to that number the silent ones count as having found nothing. So a liar who is alone with its claim
-/// gains nothing by it, and a node that nobody measured scores zero.
+/// gains nothing by it, and a node that nobody measured scores zero. Whether a node is in breach, [`in_breach`] says; in announced
+/// maintenance it is not.
 pub fn report<'a>(
     period: Period,
     anchors: &AnchorSet,
-    agreements: &BTreeMap<AccountId, Terms>,
+    agreements: &BTreeMap<AccountId, Held>,
     measurements: impl IntoIterator<Item = &'a Measurement>,
     served: &BTreeMap<AccountId, Balance>,
+    before: &BTreeMap<AccountId, u16>,
 ) -> Vec<ReportEntry> {
     let mut of_node: BTreeMap<&AccountId, Vec<&Measurement>> = BTreeMap::new();
     for measurement in measurements {
         of_node.entry(&measurement.node).or_default().push(measurement);
     }
     let quorum = threshold(anchors.members.len());
-    let entry = |(node, terms): (&AccountId, &Terms)| {
+    let entry = |(node, Held { terms, in_maintenance }): (&AccountId, &Held)| {
         let measured = of_node.get(node).map(Vec::as_slice).unwrap_or_default();
         let mut availabilities: Vec<_> = measured.iter().map(|m| availability(m.probes, m.failed)).collect();
         let mut latencies: Vec<_> = measured.iter().map(|m| m.p95_latency_ms).collect();
@@ -85,6 +97,12 @@ pub fn report<'a>(
         let availability = median(&mut availabilities).unwrap_or_default();
         let p95_latency_ms = median(&mut latencies).unwrap_or(u32::MAX);
         let score = score(availability, p95_latency_ms, &terms.objectives);
+        let sample = |m: &&Measurement| Sample { probes: m.probes, failed: m.failed, p95_latency_ms: m.p95_latency_ms };
+        let samples: Vec<_> = measured.iter().map(sample).collect();
+        let breaches = match !in_maintenance && in_breach(&samples, anchors.members.len(), &terms.objectives) {
+            true => before.get(node).copied().unwrap_or(0).saturating_add(1),
+            false => 0,
+        };
         ReportEntry {
             period,
             node: node.clone(),
@@ -92,10 +110,17 @@ pub fn report<'a>(
             p95_latency_ms,
             served_value: served.get(node).copied().unwrap_or(0),
             score,
+            breaches,
             reward_weight: reward_weight(terms.reward_weight, score),
         }
     };
     agreements.iter().map(entry).collect()
+}
+
+/// How many periods in a row the nodes of a report were in breach at its end; those that were not are left out.
+pub fn breaches(report: &[ReportEntry]) -> BTreeMap<AccountId, u16> {
+    let in_breach = report.iter().filter(|entry| entry.breaches > 0);
+    in_breach.map(|entry| (entry.node.clone(), entry.breaches)).collect()
 }
 
 #[cfg(test)]
@@ -118,7 +143,7 @@ mod tests {
     }
 
     fn one(measurements: &[Measurement]) -> ReportEntry {
-        report(PERIOD, &anchors().1, &agreements([1]), measurements, &BTreeMap::new()).remove(0)
+        report(PERIOD, &anchors().1, &agreements([1]), measurements, &BTreeMap::new(), &BTreeMap::new()).remove(0)
     }
 
     #[test]
@@ -148,9 +173,27 @@ mod tests {
     fn every_agreement_has_an_entry_in_order_and_nobody_else_has() {
         let served = BTreeMap::from([(account(2), 70), (account(9), 5)]);
         let measurements: Vec<_> = (0..4).flat_map(|a| [measured(a, 2, 10, 0, 5), measured(a, 9, 10, 0, 5)]).collect();
-        let entries = report(PERIOD, &anchors().1, &agreements([3, 1, 2]), &measurements, &served);
+        let entries = report(PERIOD, &anchors().1, &agreements([3, 1, 2]), &measurements, &served, &BTreeMap::new());
         let found: Vec<_> = entries.iter().map(|e| (e.node.clone(), e.served_value, e.reward_weight)).collect();
         assert_eq!(found, [(account(1), 0, 0), (account(2), 70, 10_000_000), (account(3), 0, 0)]);
+    }
+
+    #[test]
+    fn periods_in_breach_are_counted_in_a_row() {
+        let (set, mut held) = (anchors().1, agreements([1, 2, 3, 4]));
+        held.get_mut(&account(3)).unwrap().in_maintenance = true;
+        // Nodes 1 to 3 are down, node 4 is up.
+        let down = (1..=3).flat_map(|node| (0..4).map(move |anchor| measured(anchor, node, 50, 50, u32::MAX)));
+        let up = (0..4).map(|anchor| measured(anchor, 4, 50, 0, 10));
+        let measurements: Vec<_> = down.chain(up).collect();
+        let before = BTreeMap::from([(account(1), 2), (account(3), 7), (account(4), 5)]);
+        let entries = report(PERIOD, &set, &held, &measurements, &BTreeMap::new(), &before);
+        assert_eq!(entries.iter().map(|entry| entry.breaches).collect::<Vec<_>>(), [3, 1, 0, 0]);
+        assert_eq!(breaches(&entries), BTreeMap::from([(account(1), 3), (account(2), 1)]));
+        // Maintenance keeps a node from the count, not from the score.
+        assert_eq!(entries[2].score, Permill::zero());
+        let longest = BTreeMap::from([(account(1), u16::MAX)]);
+        assert_eq!(report(PERIOD, &set, &held, &measurements, &BTreeMap::new(), &longest)[0].breaches, u16::MAX);
     }
 
     #[test]
@@ -186,11 +229,12 @@ mod tests {
             seed: u64,
         ) {
             let (set, terms, served) = (anchors().1, agreements(0..4), BTreeMap::from([(account(2), 9)]));
+            let before = BTreeMap::from([(account(1), 3)]);
             let mut shuffled = values.clone();
             shuffled.sort_by_key(|m| smartlayer_primitives::payload::blake2_256(&codec::Encode::encode(&(seed, m))));
             prop_assert_eq!(
-                report(PERIOD, &set, &terms, &values, &served),
-                report(PERIOD, &set, &terms, &shuffled, &served)
+                report(PERIOD, &set, &terms, &values, &served, &before),
+                report(PERIOD, &set, &terms, &shuffled, &served, &before)
             );
         }
 

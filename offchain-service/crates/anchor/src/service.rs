@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    admission,
+    admission, breach,
     chain::Chain,
     config::Config,
     data::Data,
@@ -153,6 +153,7 @@ impl Anchor {
         part!("gathering", |shared| gather::run(&shared));
         part!("looking after instances", |shared| place::look_after(&shared));
         part!("doing duty", |shared| duty::run(&shared));
+        part!("reporting breaches", |shared| breach::run(&shared));
         part!("answering peers", |shared| serve::run(&shared, inbound));
 
         let ended = tokio::select! {

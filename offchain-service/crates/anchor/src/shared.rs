@@ -10,13 +10,13 @@ use std::{
 use smartlayer_chain_client::{BlockRef, Keypair};
 use smartlayer_network::{Network, PeerId};
 use smartlayer_primitives::{
-    agreement::{Agreement, Stage},
+    agreement::{Agreement, Standing},
     commitment::PeriodClock,
     node::ServiceNode,
     quorum::{AnchorKey, AnchorSet, AnchorSignature},
     sla::Terms,
     token::TokenType,
-    AccountId, Hash, Period, TokenTypeId,
+    AccountId, BlockNumber, Hash, Period, TokenTypeId,
 };
 use tokio::sync::{watch, Semaphore};
 use tokio_util::task::TaskTracker;
@@ -29,6 +29,7 @@ use crate::{
     metrics::Metrics,
     probe::{Prober, Seen},
     proofs::Leaves,
+    report::Held,
 };
 
 /// Token types kept in memory.
@@ -102,12 +103,11 @@ impl Facts {
         self.anchors.iter().find(|(_, contact)| contact.peer.as_ref() == Some(peer)).map(|(account, _)| account)
     }
 
-    /// The nodes whose agreement is in force, with their terms.
+    /// The nodes with terms in force that are not suspended, with these terms.
     pub fn active(&self) -> impl Iterator<Item = (&AccountId, &ServiceNode, &Terms)> {
-        self.agreements.iter().filter_map(|(account, agreement)| match agreement.stage {
-            Stage::Active { .. } => Some((account, self.nodes.get(account)?, &agreement.terms)),
-            _ => None,
-        })
+        self.agreements
+            .iter()
+            .filter_map(|(account, agreement)| Some((account, self.nodes.get(account)?, agreement.active_terms()?)))
     }
 
     /// A node's peer id.
@@ -125,22 +125,31 @@ impl Facts {
 #[derive(Clone, Debug)]
 pub(crate) struct PeriodEnd {
     /// The first block after the period.
-    pub ended_at: u32,
-    /// The terms of every node whose agreement was in force.
-    pub terms: BTreeMap<AccountId, Terms>,
+    pub ended_at: BlockNumber,
+    /// What each node was held to.
+    pub held: BTreeMap<AccountId, Held>,
     /// Every node's service key.
     pub keys: BTreeMap<AccountId, AccountId>,
 }
 
 impl PeriodEnd {
-    fn new(ended_at: u32, nodes: Nodes) -> Self {
-        let in_force = |a: Agreement| matches!(a.stage, Stage::Active { .. }).then_some(a.terms);
+    fn new(period: Period, ended_at: BlockNumber, nodes: Nodes) -> Self {
         Self {
             ended_at,
-            terms: nodes.agreements.into_iter().filter_map(|(node, a)| Some((node, in_force(a)?))).collect(),
+            held: nodes.agreements.into_iter().filter_map(|(node, a)| Some((node, held(&a, period)?))).collect(),
             keys: nodes.nodes.into_iter().map(|(account, node)| (account, node.service_key)).collect(),
         }
     }
+}
+
+/// What a node was held to in a period, by its agreement right after that; nothing if no terms held, or if it was suspended and so had
+/// nothing to serve.
+fn held(agreement: &Agreement, period: Period) -> Option<Held> {
+    let in_force = agreement.in_force.as_ref().filter(|in_force| in_force.since <= period);
+    if in_force.is_some_and(|in_force| matches!(in_force.standing, Standing::Suspended { .. })) {
+        return None;
+    }
+    Some(Held { terms: *agreement.terms_at(period)?, in_maintenance: agreement.in_maintenance(period) })
 }
 
 impl Shared {
@@ -185,7 +194,7 @@ impl Shared {
         let Some(ended_at) = self.chain.period(period).await?.and_then(|record| record.ended_at) else {
             return Ok(None);
         };
-        let end = Arc::new(PeriodEnd::new(ended_at, self.chain.nodes_at(ended_at).await?));
+        let end = Arc::new(PeriodEnd::new(period, ended_at, self.chain.nodes_at(ended_at).await?));
         let mut ends = lock(&self.ends);
         while ends.len() >= MAX_ENDS {
             ends.pop_first();
@@ -244,6 +253,36 @@ pub(crate) mod tests {
             next_to_commit: 0,
             last_hash: Hash::zero(),
         }
+    }
+
+    #[test]
+    fn a_node_is_held_to_the_terms_of_the_period() {
+        use smartlayer_primitives::{
+            agreement::{FormerTerms, InForce, Maintenance},
+            sla::{Objectives, PenaltySchedule},
+        };
+        let terms = |reward_weight| Terms {
+            template: 0,
+            objectives: Objectives::default(),
+            reward_weight,
+            penalty: PenaltySchedule { persistent_after: 1, slash: Default::default() },
+        };
+        let agreement = |standing| Agreement {
+            in_force: Some(InForce { terms: terms(2), since: 10, standing }),
+            former: Some(FormerTerms { terms: terms(1), since: 5, until: 10 }),
+            maintenance: vec![Maintenance { from: 11, periods: 2 }].try_into().unwrap(),
+            ..Default::default()
+        };
+        let found = |standing, period| {
+            let held = held(&agreement(standing), period);
+            held.map(|held| (held.terms.reward_weight, held.in_maintenance))
+        };
+        assert_eq!(found(Standing::Good, 4), None);
+        assert_eq!(found(Standing::Good, 9), Some((1, false)));
+        assert_eq!(found(Standing::Good, 10), Some((2, false)));
+        assert_eq!(found(Standing::Breached { period: 9 }, 12), Some((2, true)));
+        assert_eq!(found(Standing::Suspended { period: 9 }, 10), None);
+        assert_eq!(held(&Agreement::default(), 3), None);
     }
 
     #[test]

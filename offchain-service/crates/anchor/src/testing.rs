@@ -15,6 +15,8 @@ use smartlayer_primitives::{
 use sp_core::{sr25519, Pair};
 use sp_runtime::Permill;
 
+use crate::report::Held;
+
 pub const GENESIS: Hash = Hash::repeat_byte(7);
 pub const PERIOD: Period = 40;
 
@@ -41,12 +43,12 @@ pub fn service_node(i: u8) -> (AccountId, sr25519::Pair) {
     (account(i), sr25519::Pair::from_seed(&[100 + i; 32]))
 }
 
-/// 99 % availability and 200 ms, weight 10, for each of these nodes.
-pub fn agreements(nodes: impl IntoIterator<Item = u8>) -> BTreeMap<AccountId, Terms> {
+/// 99 % availability and 200 ms, weight 10, for each of these nodes, none of which is in maintenance.
+pub fn agreements(nodes: impl IntoIterator<Item = u8>) -> BTreeMap<AccountId, Held> {
     let objectives = Objectives { availability: Permill::from_percent(99), p95_latency_ms: 200, ..Default::default() };
     let penalty = PenaltySchedule { persistent_after: 3, slash: Permill::from_percent(1) };
     let terms = Terms { template: 0, objectives, reward_weight: 10, penalty };
-    nodes.into_iter().map(|i| (account(i), terms)).collect()
+    nodes.into_iter().map(|i| (account(i), Held { terms, in_maintenance: false })).collect()
 }
 
 pub fn sign_measurement(pair: &sr25519::Pair, measurement: Measurement) -> SignedMeasurement {
@@ -76,6 +78,7 @@ pub fn entry(i: u8) -> ReportEntry {
         p95_latency_ms: 10,
         served_value: 0,
         score: Permill::one(),
+        breaches: 0,
         reward_weight: 1,
     }
 }

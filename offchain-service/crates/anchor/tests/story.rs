@@ -1,5 +1,5 @@
 //! Four anchors and six nodes over loopback TCP, and a chain that is played: from the nodes' proposals to commitments on the chain,
-//! with a writer that falls silent and a node that leaves.
+//! with a writer that falls silent, a node that leaves and one that dies.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,13 +21,13 @@ use smartlayer_network::{
     Config as NetworkConfig, Multiaddr, Network,
 };
 use smartlayer_primitives::{
-    agreement::{Agreement, Stage},
+    agreement::{Agreement, InForce, Negotiation, Standing, Step},
     assignment::SignedAssignment,
     commitment::{Commitment, PeriodClock, PeriodRecord, StoredCommitment},
     duty,
     instance::{InstanceState, StoreInstance},
     merkle::MerkleProof,
-    node::ServiceNode,
+    node::{Breach, BreachState, ServiceNode},
     operation::Operation,
     organisation::Organisation,
     payload::{blake2_256, Payload},
@@ -40,12 +40,17 @@ use smartlayer_primitives::{
 };
 use smartlayer_sdk::ServiceClient;
 use smartlayer_store::Store;
+use sp_runtime::Permill;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 const GENESIS: Hash = Hash::repeat_byte(5);
 const PERIOD: BlockNumber = 40;
 const GRACE: BlockNumber = 15;
+/// How long an anchor has to answer a proposal.
+const ANSWER: BlockNumber = 10;
+/// How long a slash waits.
+const DEFERRAL: BlockNumber = 20;
 const BLOCK: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(60);
 const TOKEN: TokenTypeId = 3;
@@ -65,9 +70,9 @@ fn hash_of(block: BlockNumber) -> Hash {
 fn terms() -> Terms {
     Terms {
         template: 0,
-        objectives: Objectives { p95_latency_ms: 500, ..Default::default() },
+        objectives: Objectives { availability: Permill::from_percent(90), p95_latency_ms: 500, ..Default::default() },
         reward_weight: 10,
-        penalty: PenaltySchedule { persistent_after: 3, slash: Default::default() },
+        penalty: PenaltySchedule { persistent_after: 2, slash: Permill::from_percent(1) },
     }
 }
 
@@ -89,6 +94,9 @@ struct State {
     nodes: Nodes,
     at: BTreeMap<BlockNumber, Nodes>,
     token: TokenType,
+    breaches: BTreeMap<AccountId, Vec<Breach>>,
+    /// Calls about breaches that were refused.
+    in_vain: u32,
 }
 
 impl Played {
@@ -116,16 +124,35 @@ impl Played {
         self.blocks.send_replace(now);
     }
 
-    fn stage(&self, node: &AccountId) -> Option<Stage> {
-        self.state(|s| s.nodes.agreements.iter().find(|(n, _)| n == node).map(|(_, a)| a.stage.clone()))
+    fn agreement(&self, node: &AccountId) -> Option<Agreement> {
+        self.state(|s| s.nodes.agreements.iter().find(|(n, _)| n == node).map(|(_, a)| a.clone()))
     }
 
-    fn set_stage(&self, node: &AccountId, stage: Stage) {
+    fn step(&self, node: &AccountId) -> Option<Step> {
+        self.agreement(node)?.step().cloned()
+    }
+
+    fn set_agreement(&self, node: &AccountId, agreement: Agreement) {
         self.state(|s| {
-            if let Some((_, agreement)) = s.nodes.agreements.iter_mut().find(|(n, _)| n == node) {
-                agreement.stage = stage;
+            if let Some((_, known)) = s.nodes.agreements.iter_mut().find(|(n, _)| n == node) {
+                *known = agreement;
             }
         });
+    }
+
+    fn set_step(&self, node: &AccountId, step: Step) {
+        let negotiation = Some(Negotiation { terms: terms(), step, since: self.now(), until: u32::MAX, seed: GENESIS });
+        self.set_agreement(node, Agreement { negotiation, ..Default::default() });
+    }
+
+    /// A call about a breach: done, or refused and counted.
+    fn about_breach(&self, call: impl FnOnce(&mut State) -> Option<()>) -> Result<Included, Error> {
+        let done = self.state(|s| {
+            let done = call(s);
+            s.in_vain += u32::from(done.is_none());
+            done
+        });
+        done.map(|()| self.included()).ok_or_else(|| Self::refused("not a breach that is due"))
     }
 
     fn included(&self) -> Included {
@@ -223,20 +250,62 @@ impl Chain for Played {
         Ok(Balance::MAX)
     }
 
-    async fn accept_proposal(&self, _: &Keypair, node: AccountId) -> Result<Included, Error> {
-        if self.stage(&node) != Some(Stage::Proposed) {
-            return Err(Self::refused("not proposed"));
+    async fn answering(&self, node: &AccountId) -> Result<Option<AccountId>, Error> {
+        let now = self.now();
+        let negotiation = self.agreement(node).and_then(|a| a.negotiation).filter(|n| n.step == Step::Proposed);
+        let members = self.state(|s| s.set.members.clone());
+        Ok(negotiation.and_then(|negotiation| {
+            let anchors = members.into_iter().map(|member| member.account);
+            duty::answering(&negotiation.seed, node, anchors, now - negotiation.since, ANSWER)
+        }))
+    }
+
+    async fn breaches(&self, node: &AccountId) -> Result<Vec<Breach>, Error> {
+        Ok(self.state(|s| s.breaches.get(node).cloned().unwrap_or_default()))
+    }
+
+    async fn all_breaches(&self) -> Result<Vec<(AccountId, Vec<Breach>)>, Error> {
+        Ok(self.state(|s| s.breaches.clone().into_iter().collect()))
+    }
+
+    async fn report_breach(&self, signer: &Keypair, entry: ReportEntry, proof: MerkleProof) -> Result<Included, Error> {
+        let due_at = self.now() + DEFERRAL;
+        self.about_breach(|s| {
+            let (stored, _) = s.commitments.get(&entry.period)?;
+            let breaches = s.breaches.entry(entry.node.clone()).or_default();
+            let good = stored.commitment.report.contains(&entry, &proof)
+                && terms().penalty.is_persistent(entry.breaches)
+                && breaches.iter().all(|breach| breach.period != entry.period);
+            let (period, reporter, state) = (entry.period, signer.account(), BreachState::Deferred);
+            good.then(|| breaches.push(Breach { period, amount: 1, reporter, due_at, state }))
+        })
+    }
+
+    async fn apply_slash(&self, _: &Keypair, node: AccountId, period: Period) -> Result<Included, Error> {
+        let now = self.now();
+        self.about_breach(|s| {
+            let breach = s.breaches.get_mut(&node)?.iter_mut().find(|breach| breach.period == period)?;
+            let due = breach.state == BreachState::Deferred && now >= breach.due_at;
+            due.then(|| breach.state = BreachState::Applied)
+        })
+    }
+
+    async fn accept_proposal(&self, signer: &Keypair, node: AccountId) -> Result<Included, Error> {
+        let turn = self.answering(&node).await?;
+        let signed = self.state(|s| s.set.members.iter().find(|m| m.key == signer.public()).map(|m| m.account.clone()));
+        if turn.is_none() || turn != signed {
+            return Err(Self::refused("not this anchor's turn"));
         }
-        self.set_stage(&node, Stage::Accepted);
+        self.set_step(&node, Step::Accepted);
         Ok(self.included())
     }
 
     async fn record_test(&self, _: &Keypair, result: TestResult, quorum: QuorumCertificate) -> Result<Included, Error> {
         let verified = self.state(|s| s.set.verify(&GENESIS, result.payload_hash(&GENESIS), &quorum));
-        if self.stage(&result.node) != Some(Stage::Accepted) || verified.is_err() {
+        if self.step(&result.node) != Some(Step::Accepted) || verified.is_err() {
             return Err(Self::refused("not accepted, or no quorum"));
         }
-        self.set_stage(&result.node, if result.passed { Stage::Tested } else { Stage::Proposed });
+        self.set_step(&result.node, if result.passed { Step::Tested } else { Step::Proposed });
         Ok(self.included())
     }
 
@@ -350,6 +419,7 @@ impl Story {
             service_key: key(n).account(),
             bond: 0,
             unbonding: Default::default(),
+            chilled: false,
         };
         let spec = TokenSpec {
             script_hash: blake2_256(SCRIPT),
@@ -357,8 +427,10 @@ impl Story {
             requirement: Objectives { p95_latency_ms: 1000, ..Default::default() },
             redundancy: Redundancy { serving: 2, shards: 4, threshold: 2 },
             key_operations: vec![b"redeem".to_vec().try_into().unwrap()].try_into().unwrap(),
+            revenue_share: Default::default(),
         };
-        let proposed = || Agreement { terms: terms(), stage: Stage::Proposed };
+        let proposal = Negotiation { terms: terms(), step: Step::Proposed, since: 0, until: u32::MAX, seed: GENESIS };
+        let proposed = || Agreement { negotiation: Some(proposal.clone()), ..Default::default() };
         let state = State {
             clock: PeriodClock { period: 0, started_at: 0, length: PERIOD },
             periods: [(0, PeriodRecord { seed: hash_of(0), ended_at: None })].into(),
@@ -373,6 +445,8 @@ impl Story {
             },
             at: Default::default(),
             token: TokenType { issuer: key(99).account(), spec, paid_until: 1000 },
+            breaches: Default::default(),
+            in_vain: 0,
         };
         let chain = Arc::new(Played { blocks: watch::Sender::new(0), state: Mutex::new(state) });
         chain.advance();
@@ -456,12 +530,13 @@ impl Story {
     async fn all_active(&self) {
         self.eventually("every node is admitted", async || {
             for node in &self.nodes {
-                if self.chain.stage(&node.account) == Some(Stage::Tested) {
-                    self.chain.set_stage(&node.account, Stage::Active { since: self.chain.now() });
+                if self.chain.step(&node.account) == Some(Step::Tested) {
+                    let in_force = Some(InForce { terms: terms(), since: self.period(), standing: Standing::Good });
+                    self.chain.set_agreement(&node.account, Agreement { in_force, ..Default::default() });
                 }
             }
-            let active = |node: &Node| matches!(self.chain.stage(&node.account), Some(Stage::Active { .. }));
-            self.nodes.iter().all(active).then_some(())
+            let in_force = |node: &Node| self.chain.agreement(&node.account).is_some_and(|a| a.in_force.is_some());
+            self.nodes.iter().all(in_force).then_some(())
         })
         .await;
     }
@@ -683,5 +758,36 @@ async fn a_stand_in_writes_and_lost_nodes_are_replaced() {
     assert_eq!(new.assignment, replaced);
     assert!(new.content.iter().any(|part| matches!(part, Content::State(s) if blake2_256(s) == assignment.state_hash)));
     assert!(story.nodes.iter().all(|node| node.set.borrow().id == 1));
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breach_that_lasts_is_reported_and_slashed_once() {
+    let story = Story::begin().await;
+    story.all_active().await;
+    let dead = story.nodes[2].account.clone();
+    story.prober.dead.lock().unwrap().insert(dead.clone());
+
+    let applied = story
+        .eventually("a slash", async || {
+            let breaches = story.chain.state(|s| s.breaches.get(&dead).cloned().unwrap_or_default());
+            breaches.into_iter().find(|breach| breach.state == BreachState::Applied)
+        })
+        .await;
+    // It was in breach for two periods in a row, all anchors say so, and say nothing of the kind of the others.
+    for anchor in &story.anchors {
+        for (node, breaches) in [(&dead, 2), (&story.nodes[3].account, 0)] {
+            let wanted = AnchorProof::Report { period: applied.period, node: node.clone() };
+            let client = &anchor.client;
+            let proof: Proof =
+                story.eventually("an entry", async || client.call(method::ANCHOR_PROOF, &wanted).await.ok()).await;
+            assert_eq!(ReportEntry::decode_all(&mut &proof.leaf.0[..]).unwrap().breaches, breaches);
+        }
+    }
+    // One anchor reported it, and one took the slash: the others saw that it was done.
+    let (nodes, in_vain) = story.chain.state(|s| (s.breaches.keys().cloned().collect::<Vec<_>>(), s.in_vain));
+    assert_eq!((nodes, in_vain), (vec![dead.clone()], 0));
+    let reporters: Vec<_> = (1..=4).map(|n| key(n).account()).collect();
+    assert!(reporters.contains(&applied.reporter));
     story.end().await;
 }

@@ -94,6 +94,12 @@ codes! {
     PaymentInBatch = 4035, "payment_in_batch", 402, "Send paid requests one by one.";
     /// The promise raises what the session owes by more than this call costs.
     Overpaid = 4036, "overpaid", 402, "Promise the amount owed so far plus exactly the price.";
+    /// The session was not opened for this token type, whose issuer has a share in the payments; or it was opened for another type.
+    OtherToken = 4037, "other_token", 402, "Open a session to this node for the token type.";
+    /// The session expires soon, or has.
+    SessionExpiring = 4038, "session_expiring", 402, "Open another session.";
+    /// The session pays through a notary, and this node does not take allocations.
+    NetworkSession = 4039, "network_session", 402, "Pay from a session that was opened to this node.";
 
     /// The chain knows no such token type.
     UnknownToken = 4040, "unknown_token", 200, "Check the token type's number; it may not be finalised yet.";

@@ -121,6 +121,9 @@ pub struct TokenDescription {
     pub script_hash: Hash,
     /// The actions that are recorded and can be proved, by kind.
     pub key_operations: Vec<String>,
+    /// The issuer's share in the payments for calls, in millionths. If there is one, calls are paid from a session that was opened for
+    /// this token type.
+    pub revenue_share: u32,
     /// The first period that is not paid for.
     pub paid_until: u32,
     /// What `token_attributes` answers.

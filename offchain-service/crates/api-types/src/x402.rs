@@ -175,7 +175,12 @@ pub struct SessionState {
     /// The highest promise. A payer that lost its own count checks its signature before it continues from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_promise: Option<PromiseJson>,
-    /// Set when the payer asked to close: the block from which anyone may finish the session.
+    /// The token type that the session was opened for: it pays calls of this type and of no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<u32>,
+    /// From this block on anyone may have the session closed; nodes take no more promises shortly before.
+    pub expires_at: u32,
+    /// Set when closing was asked for: the block from which anyone may finish the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing_at: Option<u32>,
 }

@@ -2,16 +2,19 @@
 
 use codec::{Compact, Encode};
 use smartlayer_primitives::{
-    commitment::Commitment,
+    commitment::{Commitment, Equivocation},
     merkle::MerkleProof,
     node::{Endpoint, PeerId},
-    promise::SignedPromise,
+    notary::SignedAllocation,
+    promise::Claim,
     quorum::{AnchorKey, AnchorSignature, QuorumCertificate},
     report::ReportEntry,
+    session::Beneficiary,
     sla::{Objectives, TestResult},
     token::{ScriptUri, TokenSpec},
-    AccountId, Balance, Hash, Period, SessionId, Signature, TemplateId, TokenTypeId,
+    AccountId, Balance, BlockNumber, Hash, Period, SessionId, Signature, TemplateId, TokenTypeId,
 };
+use sp_runtime::Permill;
 
 /// A call, ready to be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl Encode for Address<'_> {
 
 macro_rules! calls {
     ($($(#[doc = $module_doc:literal])+ $module:ident = $pallet:literal {
-        $($(#[doc = $doc:literal])+ fn $name:ident($($arg:ident: $type:ty),*);)+
+        $($(#[doc = $doc:literal])+ fn $name:ident($($arg:ident: $type:ty),* $(,)?);)+
     })+) => {
         $($(#[doc = $module_doc])+
         pub mod $module {
@@ -96,6 +99,8 @@ calls! {
         fn bond_more(amount: Balance);
         /// Takes the bond back once the delay after deregistering is over.
         fn withdraw_bond();
+        /// Looks again at whether the organisation is fit to be active: anyone may ask.
+        fn refresh(account: AccountId);
     }
     /// Calls of the pallet `ServiceStaking`.
     service_staking = "ServiceStaking" {
@@ -115,6 +120,15 @@ calls! {
         fn claim_reward(entry: ReportEntry, proof: MerkleProof);
         /// Pays the anchor its reward for having signed the period's commitment.
         fn claim_anchor_reward(period: Period);
+        /// Reports the persistent breach that `entry` is, which `proof` shows in its period's report. Whoever does earns a bounty once the
+        /// slash is taken.
+        fn report_breach(entry: ReportEntry, proof: MerkleProof);
+        /// Takes the slash of a reported breach whose deferral is over.
+        fn apply_slash(node: AccountId, period: Period);
+        /// Takes no new work until [`reenter`].
+        fn chill();
+        /// Takes new work again.
+        fn reenter();
     }
     /// Calls of the pallet `SmartTokens`.
     smart_tokens = "SmartTokens" {
@@ -124,6 +138,8 @@ calls! {
         fn update_script(token_type: TokenTypeId, script_hash: Hash, script_uris: Vec<ScriptUri>);
         /// Pays the token type's rent for so many periods more.
         fn fund_rent(token_type: TokenTypeId, periods: Period);
+        /// Changes the issuer's share in what calls of the token type pay; open sessions keep theirs.
+        fn set_revenue_share(token_type: TokenTypeId, share: Permill);
     }
     /// Calls of the pallet `SlaRegistry`.
     sla_registry = "SlaRegistry" {
@@ -141,30 +157,46 @@ calls! {
         fn activate();
         /// The node ends its agreement.
         fn end();
-        /// Removes the agreement of a node that is no longer bonded.
+        /// Removes a negotiation that has lapsed, or the agreement of a node that is no longer bonded.
         fn expire(node: AccountId);
+        /// The node announces that it will not serve for so many periods.
+        fn declare_maintenance(from: Period, periods: Period);
     }
     /// Calls of the pallet `PromiseSettlement`.
     promise_settlement = "PromiseSettlement" {
-        /// Opens a session to `node`: holds `deposit` planck, spent by promises that `signer` signs.
-        fn open(node: AccountId, signer: AccountId, deposit: Balance, nonce: u64);
+        /// Opens a session: holds `deposit` planck, spent by promises that `signer` signs. Calls of a token type whose issuer has a
+        /// share are paid from a session for that type. It expires after `lifetime` blocks.
+        fn open(
+            beneficiary: Beneficiary,
+            signer: AccountId,
+            token_type: Option<TokenTypeId>,
+            deposit: Balance,
+            nonce: u64,
+            lifetime: BlockNumber,
+        );
         /// Holds more, in planck.
         fn top_up(session: SessionId, amount: Balance);
-        /// Pays the node what the promise owes beyond what was claimed.
-        fn claim(promise: SignedPromise);
+        /// Pays the node what the claim's promise owes beyond what was claimed.
+        fn claim(claim: Claim);
         /// As [`claim`], for several sessions.
-        fn claim_batch(promises: Vec<SignedPromise>);
+        fn claim_batch(claims: Vec<Claim>);
         /// The node settles the last promise and gives the payer the rest back, at once.
-        fn close(session: SessionId, last: Option<SignedPromise>);
-        /// The payer asks to close; the node has the challenge window to claim.
+        fn close(session: SessionId, last: Option<Claim>);
+        /// The payer asks to close, or anyone once the session expired; nodes have the challenge window to claim.
         fn request_close(session: SessionId);
         /// Ends a session whose challenge window is over.
         fn finish(session: SessionId);
+        /// The payer of a network session names another notary.
+        fn change_notary(session: SessionId, notary: AccountId);
+        /// Shows that a notary allocated more than the session had.
+        fn report_over_allocation(session: SessionId, allocations: Vec<SignedAllocation>);
     }
     /// Calls of the pallet `CommitmentSnapshots`.
     commitment_snapshots = "CommitmentSnapshots" {
         /// Writes a period's commitment.
         fn submit(commitment: Commitment, certificate: QuorumCertificate);
+        /// Shows that an anchor signed two commitments that contradict each other.
+        fn report_equivocation(evidence: Equivocation);
     }
 }
 
@@ -210,10 +242,13 @@ mod tests {
 
     #[test]
     fn arguments_are_encoded_in_order() {
-        let call = promise_settlement::open(AccountId::new([1; 32]), AccountId::new([2; 32]), 3, 4);
+        let node = Beneficiary::Node(AccountId::new([1; 32]));
+        let call = promise_settlement::open(node, AccountId::new([2; 32]), Some(7), 3, 4, 5);
         let Content::Plain { pallet, name, args } = call.0 else { panic!("not plain") };
         assert_eq!((pallet.as_str(), name.as_str()), ("PromiseSettlement", "open"));
-        let expected = [&[1; 32][..], &[2; 32], &3u128.to_le_bytes(), &4u64.to_le_bytes()].concat();
+        let expected =
+            [&[0][..], &[1; 32], &[2; 32], &[1, 7, 0, 0, 0], &3u128.to_le_bytes(), &4u64.to_le_bytes(), &[5, 0, 0, 0]];
+        let expected = expected.concat();
         assert_eq!(args, expected);
     }
 

@@ -1,7 +1,9 @@
 //! What happened in a block.
 
 use codec::{Decode, DecodeAll};
-use smartlayer_primitives::{AccountId, Balance, BlockNumber, Hash, Period, SessionId, TokenTypeId};
+use smartlayer_primitives::{
+    session::Beneficiary, AccountId, Balance, BlockNumber, Hash, Period, SessionId, TokenTypeId,
+};
 use subxt::{config::SubstrateConfig, events::Phase};
 
 use crate::{
@@ -92,8 +94,8 @@ events! {
         session: SessionId,
         /// Whose deposit it is.
         payer: AccountId,
-        /// The node that it pays.
-        node: AccountId,
+        /// Whom it pays.
+        beneficiary: Beneficiary,
         /// What is held, in planck.
         deposit: Balance,
     }
@@ -107,10 +109,12 @@ events! {
         paid: Balance,
         /// What was destroyed, in planck.
         burned: Balance,
-        /// What the session owed in total after it.
+        /// What the token's issuer received, in planck.
+        issuer: Balance,
+        /// What the session owed the node in total after it.
         cumulative: Balance,
     }
-    /// A payer asked to close.
+    /// A session's closing was asked for.
     SessionCloseRequested = "PromiseSettlement" "CloseRequested" {
         /// The session.
         session: SessionId,
@@ -121,18 +125,45 @@ events! {
     SessionClosed = "PromiseSettlement" "Closed" {
         /// The session.
         session: SessionId,
-        /// The node.
-        node: AccountId,
         /// The payer.
         payer: AccountId,
         /// All that was ever put in, in planck.
         deposit: Balance,
-        /// What the node received in all.
+        /// What nodes received in all.
         paid: Balance,
         /// What was destroyed in all.
         burned: Balance,
+        /// What the token's issuer received in all.
+        issuer: Balance,
         /// What the payer got back.
         refunded: Balance,
+    }
+    /// The payer of a network session named another notary.
+    NotaryChanged = "PromiseSettlement" "NotaryChanged" {
+        /// The session.
+        session: SessionId,
+        /// The new notary.
+        notary: AccountId,
+        /// From this block on its allocations are good.
+        starts_at: BlockNumber,
+    }
+    /// A notary's bond paid what the deposit of a network session could not.
+    ShortfallPaid = "PromiseSettlement" "ShortfallPaid" {
+        /// The session.
+        session: SessionId,
+        /// The node that was paid.
+        node: AccountId,
+        /// How much, in planck.
+        amount: Balance,
+    }
+    /// A notary was shown to have allocated more than the session had.
+    OverAllocated = "PromiseSettlement" "OverAllocated" {
+        /// The session.
+        session: SessionId,
+        /// The notary.
+        notary: AccountId,
+        /// How much too much, in planck.
+        excess: Balance,
     }
     /// A period began.
     PeriodStarted = "CommitmentSnapshots" "PeriodStarted" {
@@ -174,6 +205,12 @@ events! {
         nodes: Balance,
         /// For each anchor that signed, in planck.
         each_anchor: Balance,
+        /// For the writer of the commitment, beside that.
+        writer_bonus: Balance,
+        /// How much of all this is new.
+        minted: Balance,
+        /// How much of all this the pot had.
+        released: Balance,
     }
     /// A node was paid its reward.
     RewardPaid = "ServiceStaking" "RewardPaid" {
@@ -192,6 +229,41 @@ events! {
         anchor: AccountId,
         /// How much, in planck.
         amount: Balance,
+    }
+    /// A persistent breach was reported.
+    BreachReported = "ServiceStaking" "BreachReported" {
+        /// The node.
+        node: AccountId,
+        /// The period whose report shows it.
+        period: Period,
+        /// What it costs the node, in planck.
+        amount: Balance,
+        /// Who reported it.
+        reporter: AccountId,
+        /// The first block at which the slash can be taken.
+        due_at: BlockNumber,
+    }
+    /// A node was slashed.
+    Slashed = "ServiceStaking" "Slashed" {
+        /// The node.
+        node: AccountId,
+        /// The period of the breach.
+        period: Period,
+        /// What was taken, in planck.
+        amount: Balance,
+        /// Who reported the breach.
+        reporter: AccountId,
+        /// What of it the reporter received.
+        bounty: Balance,
+        /// What of it went to the reward pot.
+        pooled: Balance,
+    }
+    /// Governance cancelled a slash.
+    SlashCancelled = "ServiceStaking" "SlashCancelled" {
+        /// The node.
+        node: AccountId,
+        /// The period of the breach.
+        period: Period,
     }
     /// A node passed its serviceability test.
     TestPassed = "SlaRegistry" "TestPassed" {
@@ -225,7 +297,10 @@ impl Event {
             | Self::SessionClaimed { session, .. }
             | Self::SessionClaimFailed { session, .. }
             | Self::SessionCloseRequested { session, .. }
-            | Self::SessionClosed { session, .. } => Some(*session),
+            | Self::SessionClosed { session, .. }
+            | Self::NotaryChanged { session, .. }
+            | Self::ShortfallPaid { session, .. }
+            | Self::OverAllocated { session, .. } => Some(*session),
             Self::Other { pallet, fields, .. } if pallet == "PromiseSettlement" => {
                 SessionId::decode(&mut &fields[..]).ok()
             }

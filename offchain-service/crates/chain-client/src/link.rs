@@ -133,21 +133,23 @@ impl Link {
         self.ask("a storage value", self.rpc.state_get_storage(key, Some(H256(at.0)))).await
     }
 
-    /// All entries of a map, as long as there are at most `limit`.
+    /// All entries of a map whose key begins with the parts `under`, as long as there are at most `limit`.
     pub async fn entries<K: Key, V: Decode>(
         &self,
         at: Hash,
         storage: &Storage<K, V>,
+        under: &[Vec<u8>],
         limit: usize,
     ) -> Result<Vec<(K, V)>, Error> {
         /// What one request asks for: large enough to be quick, small enough for the node's limit on answers.
         const PAGE: u32 = 256;
         let prefix = storage::prefix(storage.pallet, storage.name);
         let hashers = self.hashers(storage.pallet, storage.name);
+        let start = storage.key_of(under, &hashers);
         let mut entries = Vec::new();
         let mut last: Option<Vec<u8>> = None;
         loop {
-            let page = self.rpc.state_get_keys_paged(&prefix, PAGE, last.as_deref(), Some(H256(at.0)));
+            let page = self.rpc.state_get_keys_paged(&start, PAGE, last.as_deref(), Some(H256(at.0)));
             let keys = self.ask("storage keys", page).await?;
             if entries.len() + keys.len() > limit {
                 return Err(Error::TooMany { what: format!("{}.{}", storage.pallet, storage.name), limit });

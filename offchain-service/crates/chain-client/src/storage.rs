@@ -6,10 +6,10 @@ use codec::{Decode, Encode};
 use smartlayer_primitives::{
     agreement::Agreement,
     commitment::{PeriodClock, PeriodRecord, StoredCommitment},
-    node::{PeriodReward, ServiceNode},
+    node::{Breach, PeriodReward, ServiceNode},
     organisation::Organisation,
     quorum::AnchorSet,
-    session::Session,
+    session::{Channel, Session},
     sla::Template,
     token::TokenType,
     AccountId, Balance, BlockNumber, Hash, Period, SessionId, TemplateId, TokenTypeId,
@@ -118,8 +118,13 @@ impl<K, V> Storage<K, V> {
 impl<K: Key, V: Decode> Storage<K, V> {
     /// The whole key of the entry `key`, hashed as the metadata says.
     pub fn key(&self, key: &K, hashers: &[StorageHasher]) -> Vec<u8> {
+        self.key_of(&key.parts(), hashers)
+    }
+
+    /// What the keys of all entries begin with whose first parts are these.
+    pub fn key_of(&self, parts: &[Vec<u8>], hashers: &[StorageHasher]) -> Vec<u8> {
         let mut bytes = prefix(self.pallet, self.name);
-        for (part, hasher) in key.parts().iter().zip(hashers) {
+        for (part, hasher) in parts.iter().zip(hashers) {
             bytes.extend(hash_part(hasher, part));
         }
         bytes
@@ -159,6 +164,7 @@ storages! {
         REWARDS = "Rewards": One<Period> => PeriodReward;
         CLAIMED = "Claimed": (Period, AccountId) => ();
         REWARD_SIGNERS = "RewardSigners": One<Period> => Vec<AccountId>;
+        BREACHES = "Breaches": One<AccountId> => Vec<Breach>;
     }
     "SlaRegistry" {
         TEMPLATES = "Templates": One<TemplateId> => Template;
@@ -166,6 +172,7 @@ storages! {
     }
     "PromiseSettlement" {
         SESSIONS = "Sessions": One<SessionId> => Session;
+        CHANNELS = "Channels": (SessionId, SessionId) => Channel;
         LAST_NONCE = "LastNonce": One<AccountId> => u64;
     }
     "CommitmentSnapshots" {

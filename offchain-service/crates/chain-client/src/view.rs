@@ -7,10 +7,11 @@ use smartlayer_primitives::{
     agreement::Agreement,
     commitment::{PeriodClock, PeriodRecord, StoredCommitment},
     duty,
-    node::{PeriodReward, ServiceNode},
+    node::{Breach, PeriodReward, ServiceNode},
+    notary::channel_id,
     organisation::Organisation,
     quorum::AnchorSet,
-    session::Session,
+    session::{Channel, Payee, Session},
     sla::Template,
     token::{Redundancy, TokenType},
     AccountId, Balance, BlockNumber, Hash, Period, SessionId, TemplateId, TokenTypeId,
@@ -67,7 +68,7 @@ impl View {
         &self,
         storage: &Storage<One<K>, V>,
     ) -> Result<Vec<(K, V)>, Error> {
-        let entries = self.link.entries(self.block.hash, storage, MAX_ENTRIES).await?;
+        let entries = self.link.entries(self.block.hash, storage, &[], MAX_ENTRIES).await?;
         Ok(entries.into_iter().map(|(One(key), value)| (key, value)).collect())
     }
 
@@ -153,6 +154,16 @@ impl View {
         self.get(&storage::REWARD_SIGNERS, One(period)).await
     }
 
+    /// The reported breaches of a node, as long as they are kept.
+    pub async fn breaches(&self, node: &AccountId) -> Result<Vec<Breach>, Error> {
+        Ok(self.get(&storage::BREACHES, One(node.clone())).await?.unwrap_or_default())
+    }
+
+    /// The reported breaches of all nodes that have any.
+    pub async fn all_breaches(&self) -> Result<Vec<(AccountId, Vec<Breach>)>, Error> {
+        self.map(&storage::BREACHES).await
+    }
+
     // Agreements
 
     /// A node's agreement.
@@ -163,6 +174,11 @@ impl View {
     /// All agreements.
     pub async fn agreements(&self) -> Result<Vec<(AccountId, Agreement)>, Error> {
         self.map(&storage::AGREEMENTS).await
+    }
+
+    /// The anchor whose turn it is to answer what a node proposed; nothing if nothing waits for an answer.
+    pub async fn answering(&self, node: &AccountId) -> Result<Option<AccountId>, Error> {
+        self.link.view_function(self.block.hash, "SlaRegistry", "answering", node).await
     }
 
     /// A master template.
@@ -187,11 +203,35 @@ impl View {
         self.map(&storage::SESSIONS).await
     }
 
-    /// The open sessions of a node.
+    /// The open sessions with a node; those of networks are not among them.
     pub async fn sessions_of_node(&self, node: &AccountId) -> Result<Vec<(SessionId, Session)>, Error> {
         let mut sessions = self.sessions().await?;
-        sessions.retain(|(_, s)| &s.node == node);
+        sessions.retain(|(_, s)| s.node() == Some(node));
         Ok(sessions)
+    }
+
+    /// The open network sessions that a notary allocates, or did until the one after it began.
+    pub async fn sessions_of_notary(&self, notary: &AccountId) -> Result<Vec<(SessionId, Session)>, Error> {
+        let mut sessions = self.sessions().await?;
+        sessions.retain(|(_, s)| match &s.payee {
+            Payee::Node(_) => false,
+            Payee::Network(n) => {
+                &n.current.notary == notary || n.former.as_ref().is_some_and(|former| &former.notary == notary)
+            }
+        });
+        Ok(sessions)
+    }
+
+    /// What a node has claimed in a notary's round of a network session; nothing before its first claim.
+    pub async fn channel(&self, session: &SessionId, round: u16, node: &AccountId) -> Result<Option<Channel>, Error> {
+        self.get(&storage::CHANNELS, (*session, channel_id(session, round, node))).await
+    }
+
+    /// All that nodes have claimed in a network session.
+    pub async fn channels(&self, session: &SessionId) -> Result<Vec<Channel>, Error> {
+        let under = [codec::Encode::encode(session)];
+        let entries = self.link.entries(self.block.hash, &storage::CHANNELS, &under, MAX_ENTRIES).await?;
+        Ok(entries.into_iter().map(|(_, channel)| channel).collect())
     }
 
     /// The open sessions of a payer.

@@ -11,6 +11,7 @@ use smartlayer_chain_client::{calls, Call, ChainClient, Error, Event, Keypair};
 use smartlayer_primitives::{
     node::KeyOwnership,
     promise::{session_id, Promise, SignedPromise},
+    session::Beneficiary,
     sla::Objectives,
     token::{Redundancy, TokenSpec},
     Hash, SessionId, SLT,
@@ -169,16 +170,27 @@ async fn a_session(chain: &ChainClient) {
     assert!(view.balance(&node.account()).await.unwrap().held >= 10_000 * SLT);
 
     let nonce = view.next_session_nonce(&payer.account()).await.unwrap().unwrap();
-    let open = calls::promise_settlement::open(node.account(), payer.account(), 10 * SLT, nonce);
+    let open = calls::promise_settlement::open(
+        Beneficiary::Node(node.account()),
+        payer.account(),
+        None,
+        10 * SLT,
+        nonce,
+        1_000,
+    );
     let opened = chain.submit_finalized(&payer, open).await.unwrap();
     let session = session_id(&genesis, &payer.account(), &node.account(), nonce);
-    let event = Event::SessionOpened { session, payer: payer.account(), node: node.account(), deposit: 10 * SLT };
+    let beneficiary = Beneficiary::Node(node.account());
+    let event = Event::SessionOpened { session, payer: payer.account(), beneficiary, deposit: 10 * SLT };
     assert!(opened.events.contains(&event), "{:?}", opened.events);
     assert_eq!(event.session(), Some(session));
 
     let view = chain.at(opened.block).unwrap();
     let stored = view.session(&session).await.unwrap().unwrap();
     assert_eq!((stored.deposit, stored.held()), (10 * SLT, 10 * SLT));
+    assert_eq!((stored.node(), stored.expires_at), (Some(&node.account()), opened.block.number + 1_000));
+    assert_eq!(view.channels(&session).await.unwrap(), []);
+    assert_eq!(view.sessions_of_notary(&node.account()).await.unwrap(), []);
     assert_eq!(view.sessions_of_node(&node.account()).await.unwrap(), [(session, stored.clone())]);
     assert_eq!(view.sessions_of_payer(&payer.account()).await.unwrap(), [(session, stored)]);
     assert_eq!(view.next_session_nonce(&payer.account()).await.unwrap(), Some(nonce + 1));
@@ -195,13 +207,15 @@ async fn a_session(chain: &ChainClient) {
     // The node's hot key may settle in its name; it needs something to pay the fee with.
     let fund = calls::balances::transfer_keep_alive(&service_key.account(), SLT);
     chain.submit(&payer, fund).await.unwrap();
-    let closed = chain.submit(&service_key, calls::promise_settlement::close(session, Some(promise))).await.unwrap();
+    let closed =
+        chain.submit(&service_key, calls::promise_settlement::close(session, Some(promise.into()))).await.unwrap();
     let books = closed.events.iter().find_map(|e| match e {
-        Event::SessionClosed { deposit, paid, burned, refunded, .. } => Some((*deposit, *paid, *burned, *refunded)),
+        Event::SessionClosed { deposit, paid, burned, issuer, refunded, .. } => {
+            Some((*deposit, *paid + *burned, *issuer, *refunded))
+        }
         _ => None,
     });
-    let (deposit, paid, burned, refunded) = books.expect("a closing event");
-    assert_eq!((deposit, paid + burned, refunded), (11 * SLT, SLT, 10 * SLT));
+    assert_eq!(books.expect("a closing event"), (11 * SLT, SLT, 0, 10 * SLT));
     assert_eq!(chain.at(closed.block).unwrap().session(&session).await.unwrap(), None);
 }
 
@@ -216,6 +230,7 @@ async fn a_token(chain: &ChainClient) {
         requirement: Objectives::default(),
         redundancy,
         key_operations: vec![b"redeem".to_vec().try_into().unwrap()].try_into().unwrap(),
+        revenue_share: Default::default(),
     };
     let registered = chain.submit(&issuer, calls::smart_tokens::register(spec.clone(), 10)).await.unwrap();
     let token_type = registered.events.iter().find_map(|e| match e {
@@ -245,6 +260,10 @@ async fn every_storage(chain: &ChainClient) {
     view.template(0).await.unwrap();
     view.agreements().await.unwrap();
     view.agreement(&alice).await.unwrap();
+    assert_eq!(view.answering(&alice).await.unwrap(), None);
+    view.breaches(&alice).await.unwrap();
+    view.all_breaches().await.unwrap();
+    assert_eq!(view.channel(&Hash::zero(), 0, &alice).await.unwrap(), None);
     let clock = view.clock().await.unwrap().expect("the clock runs from genesis on");
     assert!(view.period(clock.period).await.unwrap().is_some());
     assert_eq!(view.duty(clock.period).await.unwrap().len(), set.members.len());

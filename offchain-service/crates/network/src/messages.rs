@@ -162,6 +162,9 @@ pub struct Proposal {
     pub measurements: Vec<SignedMeasurement>,
     /// The leaves of its assignments root.
     pub assignments: Vec<Assignment>,
+    /// Whether its report counts periods in breach on from the report of the period before, which everyone has or fetches and holds
+    /// against the chain's commitment. If nobody has that any more, the count begins anew.
+    pub continues: bool,
 }
 
 /// What a commitment sums up: each part at most [`MAX_PROPOSED`], in the order of its tree.

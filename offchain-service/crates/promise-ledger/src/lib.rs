@@ -16,7 +16,7 @@
 //! amount: whoever lost count signs again.
 //!
 //! ```
-//! use smartlayer_primitives::{promise::*, session::Session, AccountId, Hash, Signature, SLT};
+//! use smartlayer_primitives::{promise::*, session::{Payee, Session}, AccountId, Hash, Signature, SLT};
 //! use smartlayer_promise_ledger::{accept, Check, Rejection};
 //! use sp_keyring::Sr25519Keyring::{Alice, Bob};
 //!
@@ -25,13 +25,17 @@
 //! let id = session_id(&genesis, &payer, &node, 0);
 //! let session = Session {
 //!     payer: payer.clone(),
-//!     node: node.clone(),
+//!     payee: Payee::Node(node.clone()),
 //!     signer: payer,
+//!     issuer: None,
 //!     deposit: SLT,
 //!     paid: 0,
 //!     burned: 0,
+//!     issuer_paid: 0,
+//!     storage_deposit: 0,
 //!     burn_rate: Default::default(),
 //!     challenge_window: 100,
+//!     expires_at: 5_000,
 //!     closing_at: None,
 //! };
 //! let promise = Promise { session: id, cumulative: 30, call_hash: call, ticks: None };
@@ -44,7 +48,10 @@
 //!     session_id: &id,
 //!     session: Some(&session),
 //!     fresh: true,
+//!     block: 1_000,
 //!     accepted: 20,
+//!     token_type: 7,
+//!     shares_revenue: false,
 //!     price: 10,
 //!     call_hash: &call,
 //! };
@@ -60,7 +67,12 @@ mod rules;
 
 pub use rejection::Rejection;
 
-use smartlayer_primitives::{promise::SignedPromise, session::Session, AccountId, Balance, Hash, SessionId};
+use smartlayer_primitives::{
+    promise::SignedPromise, session::Session, AccountId, Balance, BlockNumber, Hash, SessionId, TokenTypeId,
+};
+
+/// So many blocks before a session expires, nodes take no more promises: a claim that is sent then is on the chain in time.
+pub const EXPIRY_MARGIN: BlockNumber = 10;
 
 /// All that the answer depends on, apart from the promise itself.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +88,12 @@ pub struct Check<'a> {
     /// Whether the chain was seen recently enough to rely on that view. How recent is enough is the caller's to say; it must be well
     /// within the session's challenge window.
     pub fresh: bool,
+    /// The block as of which the chain was last seen.
+    pub block: BlockNumber,
+    /// The token type that is called.
+    pub token_type: TokenTypeId,
+    /// Whether its issuer has a share in the payments for calls now.
+    pub shares_revenue: bool,
     /// The highest cumulative amount accepted so far, in planck.
     pub accepted: Balance,
     /// What the call costs, in planck.
@@ -106,12 +124,19 @@ pub struct Accepted {
     pub charged: Balance,
 }
 
+/// Whether the session expires within [`EXPIRY_MARGIN`], or has: then a node claims what it has and takes no more.
+pub fn is_expiring(session: &Session, block: BlockNumber) -> bool {
+    block.saturating_add(EXPIRY_MARGIN) >= session.expires_at
+}
+
 /// Whether the promise pays for the call.
 pub fn accept(check: &Check<'_>, promise: &SignedPromise) -> Result<Accepted, Rejection> {
     rules::chain_view::check(check)?;
     let session = rules::session::check(check, promise)?;
     rules::node::check(check, session)?;
+    rules::token::check(check, session)?;
     rules::closing::check(session)?;
+    rules::expiry::check(check, session)?;
     rules::ticks::check(promise)?;
     rules::request::check(check, promise)?;
     rules::cumulative::check(check, session, promise)?;

@@ -1,4 +1,4 @@
-use smartlayer_primitives::{AccountId, Balance, BlockNumber, Hash, SessionId};
+use smartlayer_primitives::{AccountId, Balance, BlockNumber, Hash, SessionId, TokenTypeId};
 
 /// Why a promise is not accepted. Nothing was charged, and no work was done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,25 @@ pub enum Rejection {
         /// The node that the session pays.
         expected: AccountId,
     },
-    /// The payer has asked to close the session.
+    /// The session pays many nodes through a notary.
+    #[error("the session pays through a notary, and allocations are not taken; pay from a session that was opened to this node")]
+    NetworkSession,
+    /// The session was not opened for the token type that is called, whose issuer has a share; or it was opened for another.
+    #[error("the call is for token type {called} and the session was opened for {}; open one to this node for token type {called}",
+        session.map_or("none".to_owned(), |session| format!("token type {session}")))]
+    OtherToken {
+        /// The token type that is called.
+        called: TokenTypeId,
+        /// The token type that the session was opened for, if any.
+        session: Option<TokenTypeId>,
+    },
+    /// The session expires too soon.
+    #[error("the session expires at block {at}; open another one")]
+    SessionExpiring {
+        /// From this block on anyone may have it closed.
+        at: BlockNumber,
+    },
+    /// Closing the session was asked for.
     #[error("the session is closing and may be finished from block {at}; open another one")]
     SessionClosing {
         /// The first block at which the session may be finished.
@@ -85,6 +103,9 @@ impl Rejection {
             Self::OtherSession { .. } => "other_session",
             Self::UnknownSession { .. } => "unknown_session",
             Self::OtherNode { .. } => "other_node",
+            Self::NetworkSession => "network_session",
+            Self::OtherToken { .. } => "other_token",
+            Self::SessionExpiring { .. } => "session_expiring",
             Self::SessionClosing { .. } => "session_closing",
             Self::TicksUnsupported => "ticks_unsupported",
             Self::OtherRequest { .. } => "other_request",

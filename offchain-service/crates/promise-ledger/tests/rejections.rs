@@ -2,12 +2,13 @@
 
 use smartlayer_api_types::ErrorCode;
 use smartlayer_primitives::{
+    notary::{Notary, Round},
     payload::{blake2_256, Payload},
     promise::{Promise, SignedPromise, TickCommitment},
-    session::Session,
+    session::{IssuerShare, Payee, Session},
     AccountId, Balance, Hash, SessionId, Signature,
 };
-use smartlayer_promise_ledger::{accept, Accepted, Check, Rejection};
+use smartlayer_promise_ledger::{accept, Accepted, Check, Rejection, EXPIRY_MARGIN};
 use sp_keyring::Sr25519Keyring::{self, Alice, Bob, Charlie};
 
 const GENESIS: Hash = Hash::repeat_byte(1);
@@ -18,13 +19,17 @@ const OTHER_CALL: Hash = Hash::repeat_byte(9);
 fn session() -> Session {
     Session {
         payer: Alice.to_account_id(),
-        node: Bob.to_account_id(),
+        payee: Payee::Node(Bob.to_account_id()),
         signer: Alice.to_account_id(),
+        issuer: None,
         deposit: 1000,
-        paid: 90,
+        paid: 80,
         burned: 10,
+        issuer_paid: 10,
+        storage_deposit: 5,
         burn_rate: Default::default(),
         challenge_window: 10,
+        expires_at: 100,
         closing_at: None,
     }
 }
@@ -42,6 +47,23 @@ fn signed(promise: Promise) -> SignedPromise {
     signed_for(GENESIS, Alice, promise)
 }
 
+/// The session, opened for a token type.
+fn for_type(token_type: u32) -> Session {
+    let issuer = IssuerShare { token_type, account: Charlie.to_account_id(), share: Default::default() };
+    Session { issuer: Some(issuer), ..session() }
+}
+
+fn notary() -> Notary {
+    let current = Round {
+        number: 0,
+        notary: Charlie.to_account_id(),
+        key: Charlie.public(),
+        starts_at: 0,
+        claimed_before: Some(0),
+    };
+    Notary { current, former: None, max_nodes: 4, nodes: 0 }
+}
+
 /// A check that accepts `promise(550)`, changed by `change`.
 fn outcome(
     change: impl FnOnce(&mut Check<'_>),
@@ -55,6 +77,9 @@ fn outcome(
         session_id: &SESSION,
         session,
         fresh: true,
+        block: 100 - EXPIRY_MARGIN - 1,
+        token_type: 7,
+        shares_revenue: false,
         accepted: 500,
         price: 50,
         call_hash: &CALL,
@@ -70,6 +95,9 @@ fn the_right_promise_is_accepted() {
     // To the last planck.
     let last = |check: &mut Check<'_>| check.accepted = 950;
     assert_eq!(outcome(last, Some(&session()), &signed(promise(1000))), Ok(Accepted { cumulative: 1000, charged: 50 }));
+    // From a session for the type, with or without a share.
+    assert_eq!(outcome(|_| (), Some(&for_type(7)), &signed(promise(550))), good);
+    assert_eq!(outcome(|check| check.shares_revenue = true, Some(&for_type(7)), &signed(promise(550))), good);
     // A node that lost its records goes on from what the chain paid out.
     let lost = |check: &mut Check<'_>| check.accepted = 0;
     assert_eq!(outcome(lost, Some(&session()), &signed(promise(150))), Ok(Accepted { cumulative: 150, charged: 50 }));
@@ -80,7 +108,9 @@ fn every_rejection_has_its_code_and_its_words() {
     let plain = session();
     let good = signed(promise(550));
     let closing = Session { closing_at: Some(77), ..session() };
-    let elsewhere = Session { node: Charlie.to_account_id(), ..session() };
+    let elsewhere = Session { payee: Payee::Node(Charlie.to_account_id()), ..session() };
+    let network = Session { payee: Payee::Network(notary()), ..session() };
+    let other_type = for_type(8);
     let mut reused = good.clone();
     reused.promise.call_hash = OTHER_CALL;
     let other_request = signed(Promise { call_hash: OTHER_CALL, ..promise(550) });
@@ -92,6 +122,9 @@ fn every_rejection_has_its_code_and_its_words() {
     type Change = fn(&mut Check<'_>);
     let same: Change = |_| ();
     let stale: Change = |check| check.fresh = false;
+    let shared: Change = |check| check.shares_revenue = true;
+    let late: Change = |check| check.block += 1;
+    let at_the_end: Change = |check| check.block = u32::MAX;
     let exhausted: Change = |check| check.accepted = 951;
     let overflowing: Change = |check| check.price = Balance::MAX;
     let [alice, charlie] = [Alice, Charlie].map(|key| key.to_account_id());
@@ -110,7 +143,13 @@ fn every_rejection_has_its_code_and_its_words() {
         ),
         (same, None, good.clone(), Rejection::UnknownSession { session: SESSION }, "unknown_session"),
         (same, Some(&elsewhere), good.clone(), Rejection::OtherNode { expected: charlie }, "other_node"),
+        (same, Some(&network), good.clone(), Rejection::NetworkSession, "network_session"),
+        (shared, Some(&plain), good.clone(), Rejection::OtherToken { called: 7, session: None }, "other_token"),
+        (shared, Some(&other_type), good.clone(), Rejection::OtherToken { called: 7, session: Some(8) }, "other_token"),
+        (same, Some(&other_type), good.clone(), Rejection::OtherToken { called: 7, session: Some(8) }, "other_token"),
         (same, Some(&closing), good.clone(), Rejection::SessionClosing { at: 77 }, "session_closing"),
+        (late, Some(&plain), good.clone(), Rejection::SessionExpiring { at: 100 }, "session_expiring"),
+        (at_the_end, Some(&plain), good.clone(), Rejection::SessionExpiring { at: 100 }, "session_expiring"),
         (same, Some(&plain), with_ticks, Rejection::TicksUnsupported, "ticks_unsupported"),
         (
             same,

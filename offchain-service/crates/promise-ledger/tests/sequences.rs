@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use smartlayer_primitives::{
     payload::Payload,
     promise::{Promise, SignedPromise},
-    session::Session,
+    session::{Payee, Session},
     Balance, Hash, SessionId, Signature,
 };
 use smartlayer_promise_ledger::{accept, Check};
@@ -54,8 +54,9 @@ proptest! {
     fn accepted_never_exceeds_the_deposit_and_never_falls(events in prop::collection::vec(event(), 1..60)) {
         let node = Bob.to_account_id();
         let mut session = Session {
-            payer: Alice.to_account_id(), node: node.clone(), signer: Alice.to_account_id(),
-            deposit: 1000, paid: 0, burned: 0, burn_rate: Default::default(), challenge_window: 10, closing_at: None,
+            payer: Alice.to_account_id(), payee: Payee::Node(node.clone()), signer: Alice.to_account_id(), issuer: None,
+            deposit: 1000, paid: 0, burned: 0, issuer_paid: 0, storage_deposit: 5, burn_rate: Default::default(),
+            challenge_window: 10, expires_at: 100, closing_at: None,
         };
         let (mut accepted, mut fresh, mut charged_in_all) = (0, true, 0);
         let mut taken: Vec<SignedPromise> = Vec::new();
@@ -63,7 +64,8 @@ proptest! {
             let (promise, price, right) = match event {
                 Event::TopUp(amount) => { session.deposit += amount; continue }
                 Event::Claim if accepted > session.claimed() => {
-                    (session.paid, session.burned) = (accepted - accepted / 10, accepted / 10);
+                    session.paid = accepted - 2 * (accepted / 10);
+                    (session.burned, session.issuer_paid) = (accepted / 10, accepted / 10);
                     continue;
                 }
                 Event::Claim => continue,
@@ -88,7 +90,8 @@ proptest! {
             };
             let before = accepted.max(session.claimed());
             let check = Check {
-                genesis: &GENESIS, node: &node, session_id: &SESSION, session: Some(&session), fresh, accepted, price,
+                genesis: &GENESIS, node: &node, session_id: &SESSION, session: Some(&session), fresh, block: 1, token_type: 7,
+                shares_revenue: false, accepted, price,
                 call_hash: &promise.promise.call_hash,
             };
             match accept(&check, &promise) {

@@ -10,9 +10,10 @@ use smartlayer_chain_client::{
     Call, Keypair,
 };
 use smartlayer_primitives::{
-    agreement::Stage,
+    agreement::{Agreement, Standing, Step},
     node::{Endpoint, KeyOwnership},
-    Period,
+    sla::Objectives,
+    BlockNumber, Period,
 };
 
 use crate::{chain::api_error, node::Node};
@@ -107,19 +108,45 @@ async fn agree(node: &Node) -> Result<(), ApiError> {
             ApiError::new(ErrorCode::Internal, format!("the chain has no template {}", config.template))
         })?;
     let wanted = config.objectives.unwrap_or(template.floor);
-    match agreement.map(|a| (a.stage, a.terms)) {
-        None => submit(node, &node.service_key, sla_registry::propose(config.template, wanted)).await,
-        // An anchor's counter is taken if it asks for nothing beyond what this node offers; else the node proposes again.
-        Some((Stage::Countered { by }, terms)) if wanted.meet(&terms.objectives) => {
-            tracing::info!(anchor = %by, "accepting the anchor's terms");
+    match next_move(&agreement.unwrap_or_default(), &wanted, node.chain.status().finalized) {
+        Move::None => Ok(()),
+        Move::Propose => submit(node, &node.service_key, sla_registry::propose(config.template, wanted)).await,
+        Move::Accept => {
+            tracing::info!("accepting the anchor's terms");
             submit(node, &node.service_key, sla_registry::accept_counter()).await
         }
-        Some((Stage::Countered { .. }, _)) => {
-            submit(node, &node.service_key, sla_registry::propose(config.template, wanted)).await
-        }
-        Some((Stage::Tested, _)) => submit(node, &node.service_key, sla_registry::activate()).await,
-        // The anchors' turn, or in force.
-        Some((Stage::Proposed | Stage::Accepted | Stage::Active { .. }, _)) => Ok(()),
+        Move::Activate => submit(node, &node.service_key, sla_registry::activate()).await,
+    }
+}
+
+/// What a node does next about its agreement.
+#[derive(Debug, PartialEq, Eq)]
+enum Move {
+    /// Nothing: it is the anchors' turn, or terms are in force.
+    None,
+    /// Propose what it wants.
+    Propose,
+    /// Accept the anchor's counter.
+    Accept,
+    /// Put what was tested into force.
+    Activate,
+}
+
+/// The next move towards an agreement on `wanted`, as of block `now`.
+fn next_move(agreement: &Agreement, wanted: &Objectives, now: BlockNumber) -> Move {
+    match agreement.negotiation.as_ref().filter(|negotiation| now < negotiation.until) {
+        Some(negotiation) => match &negotiation.step {
+            Step::Proposed | Step::Accepted => Move::None,
+            // A counter is taken if it asks for nothing beyond what this node offers; else the node proposes again.
+            Step::Countered { .. } if wanted.meet(&negotiation.terms.objectives) => Move::Accept,
+            Step::Countered { .. } => Move::Propose,
+            Step::Tested => Move::Activate,
+        },
+        // Nothing on the table, or it has lapsed. Only who is suspended needs new terms while some are in force.
+        None => match agreement.in_force.as_ref().map(|in_force| in_force.standing) {
+            None | Some(Standing::Suspended { .. }) => Move::Propose,
+            Some(Standing::Good | Standing::Breached { .. }) => Move::None,
+        },
     }
 }
 
@@ -149,4 +176,49 @@ async fn claim_rewards(node: &Node, settled: &mut BTreeSet<Period>) -> Result<()
         settled.insert(period);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smartlayer_primitives::{
+        agreement::{InForce, Negotiation},
+        sla::{PenaltySchedule, Terms},
+        AccountId, Hash,
+    };
+
+    #[test]
+    fn a_node_moves_when_it_is_its_turn() {
+        let wanted = Objectives { p95_latency_ms: 200, ..Default::default() };
+        let terms = |p95_latency_ms| Terms {
+            template: 0,
+            objectives: Objectives { p95_latency_ms, ..Default::default() },
+            reward_weight: 1,
+            penalty: PenaltySchedule { persistent_after: 1, slash: Default::default() },
+        };
+        let in_force = |standing| Some(InForce { terms: terms(200), since: 0, standing });
+        let negotiation =
+            |step, p95| Some(Negotiation { terms: terms(p95), step, since: 1, until: 10, seed: Hash::zero() });
+        let countered = || Step::Countered { by: AccountId::new([1; 32]) };
+        let (breached, suspended) = (Standing::Breached { period: 1 }, Standing::Suspended { period: 1 });
+        let cases = [
+            (None, None, Move::Propose),
+            (None, negotiation(Step::Proposed, 200), Move::None),
+            (None, negotiation(countered(), 200), Move::Accept),
+            (None, negotiation(countered(), 100), Move::Propose),
+            (None, negotiation(Step::Accepted, 200), Move::None),
+            (None, negotiation(Step::Tested, 200), Move::Activate),
+            (in_force(Standing::Good), None, Move::None),
+            (in_force(breached), None, Move::None),
+            (in_force(suspended), None, Move::Propose),
+            (in_force(suspended), negotiation(Step::Tested, 200), Move::Activate),
+        ];
+        for (in_force, negotiation, expected) in cases {
+            let agreement = Agreement { in_force, negotiation, ..Default::default() };
+            assert_eq!(next_move(&agreement, &wanted, 9), expected, "{agreement:?}");
+        }
+        // What has lapsed is as if it were not there.
+        let lapsed = Agreement { negotiation: negotiation(Step::Tested, 200), ..Default::default() };
+        assert_eq!(next_move(&lapsed, &wanted, 10), Move::Propose);
+    }
 }

@@ -145,7 +145,7 @@ async fn attempt(
         payments::check_signature(node, &entry, &promise).map_err(refuse)?;
         return Ok(settled.clone().into_answer(&genesis, &entry));
     }
-    let accepted = payments::accept(node, &entry, &promise, request_hash, price).await;
+    let accepted = payments::accept(node, &entry, &promise, request_hash, work.token(), price).await;
     node.metrics.promise(accepted.as_ref().err().map(|e| e.code));
     accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
 

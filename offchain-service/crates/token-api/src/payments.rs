@@ -1,17 +1,18 @@
 //! Between the ledger, which decides, and the store, which remembers: a promise is on disk before anybody works for it.
 
 use smartlayer_api_types::{ApiError, ErrorCode};
-use smartlayer_primitives::{promise::SignedPromise, Balance, Hash};
+use smartlayer_primitives::{promise::SignedPromise, token::TokenType, Balance, Hash, TokenTypeId};
 use smartlayer_promise_ledger::{accept as decide, Check, Rejection};
 
 use crate::{node::Node, sessions::Entry};
 
-/// Accepts the promise and makes it durable, or says why not. The caller holds the session's turn.
+/// Accepts the promise for a call of this token type and makes it durable, or says why not. The caller holds the session's turn.
 pub(crate) async fn accept(
     node: &Node,
     entry: &Entry,
     promise: &SignedPromise,
     request: Hash,
+    (token_type, token): (TokenTypeId, &TokenType),
     price: Balance,
 ) -> Result<(), ApiError> {
     let state = entry.state();
@@ -19,7 +20,8 @@ pub(crate) async fn accept(
         // Accepted before, but not answered: the node failed or was stopped. It owes the work.
         return check_signature(node, entry, promise);
     }
-    if state.is_closing(node.chain.status().finalized) {
+    let status = node.chain.status();
+    if state.is_closing(status.finalized) {
         return Err(ApiError::new(ErrorCode::SessionClosing, "this node is closing the session"));
     }
     let check = Check {
@@ -27,7 +29,10 @@ pub(crate) async fn accept(
         node: &node.account,
         session_id: &entry.id,
         session: Some(&state.session),
-        fresh: node.chain.status().is_fresh(node.config.payment.max_chain_age()),
+        fresh: status.is_fresh(node.config.payment.max_chain_age()),
+        block: status.finalized,
+        token_type,
+        shares_revenue: !token.spec.revenue_share.is_zero(),
         accepted: state.owed(),
         price,
         call_hash: &request,
@@ -54,6 +59,9 @@ fn rejected(rejection: &Rejection, expected: Balance) -> ApiError {
         Rejection::OtherSession { .. } => ErrorCode::OtherSession,
         Rejection::UnknownSession { .. } => ErrorCode::UnknownSession,
         Rejection::OtherNode { .. } => ErrorCode::OtherNode,
+        Rejection::NetworkSession => ErrorCode::NetworkSession,
+        Rejection::OtherToken { .. } => ErrorCode::OtherToken,
+        Rejection::SessionExpiring { .. } => ErrorCode::SessionExpiring,
         Rejection::SessionClosing { .. } => ErrorCode::SessionClosing,
         Rejection::TicksUnsupported => ErrorCode::TicksUnsupported,
         Rejection::OtherRequest { .. } => ErrorCode::OtherRequest,
@@ -84,6 +92,9 @@ mod tests {
             Rejection::OtherSession { presented: hash, promised: hash },
             Rejection::UnknownSession { session: hash },
             Rejection::OtherNode { expected: account.clone() },
+            Rejection::NetworkSession,
+            Rejection::OtherToken { called: 1, session: None },
+            Rejection::SessionExpiring { at: 1 },
             Rejection::SessionClosing { at: 1 },
             Rejection::TicksUnsupported,
             Rejection::OtherRequest { expected: hash, promised: hash },

@@ -81,6 +81,8 @@ impl State {
             owed: Amount(self.owed()),
             available: Amount(self.session.deposit.saturating_sub(self.owed())),
             last_promise: self.last.as_ref().map(Into::into),
+            token_type: self.session.issuer.as_ref().map(|issuer| issuer.token_type),
+            expires_at: self.session.expires_at,
             closing_at: self.session.closing_at,
         }
     }
@@ -115,15 +117,18 @@ impl Entry {
 impl Sessions {
     /// The session, from memory or from the chain and the disk.
     ///
-    /// Fails with `unknown_session` if the chain knows no such session, and `other_node` if it does not pay this node.
+    /// Fails with `unknown_session` if the chain knows no such session, with `other_node` if it does not pay this node, and with
+    /// `network_session` if it pays many.
     pub async fn get(&self, node: &Node, id: SessionId) -> Result<Arc<Entry>, ApiError> {
         if let Some(entry) = self.known(&id) {
             return Ok(entry);
         }
         let unknown = || ApiError::new(ErrorCode::UnknownSession, format!("no session {id:?} at the finalised head"));
         let session = node.chain.session(id).await.map_err(api_error)?.ok_or_else(unknown)?;
-        if session.node != node.account {
-            return Err(ApiError::new(ErrorCode::OtherNode, format!("the session pays {}", session.node)));
+        match session.node() {
+            Some(payee) if *payee == node.account => {}
+            Some(payee) => return Err(ApiError::new(ErrorCode::OtherNode, format!("the session pays {payee}"))),
+            None => return Err(ErrorCode::NetworkSession.into()),
         }
         let last = node.data.promise(id).await?;
         let state = State { session, last, closing: None, claiming: None };

@@ -1,4 +1,4 @@
-//! Cashing in: promises become SLT when a payer wants to close, when a session owes much, and from time to time.
+//! Cashing in: promises become SLT when a session is to be closed or expires, when it owes much, and from time to time.
 //!
 //! What is owed is on disk, so a claim that fails is simply made again; the chain pays each planck once.
 
@@ -10,13 +10,17 @@ use smartlayer_api_types::{
 };
 use smartlayer_chain_client::{calls::promise_settlement, Error};
 use smartlayer_primitives::{
-    payload::Payload, promise::SignedPromise, session::CloseSession, AccountId, BlockNumber, Signature,
+    payload::Payload,
+    promise::{Claim, SignedPromise},
+    session::CloseSession,
+    AccountId, BlockNumber, Signature,
 };
+use smartlayer_promise_ledger::is_expiring;
 use sp_runtime::traits::Verify;
 
 use crate::{chain::api_error, node::Node, sessions::Entry};
 
-/// The most promises in one transaction; the pallet's bound.
+/// The most claims in one transaction; the pallet's bound.
 const BATCH: usize = 32;
 /// For how many blocks a transaction that was lost sight of may still happen.
 const MORTALITY: BlockNumber = 256;
@@ -41,13 +45,13 @@ async fn claim_what_is_due(node: &Node, block: u32, all: bool) {
     let entries = node.sessions.all();
     let due = entries.iter().filter_map(|entry| {
         let state = entry.state();
-        let urgent = state.session.closing_at.is_some();
+        let urgent = state.session.closing_at.is_some() || is_expiring(&state.session, block);
         let much = state.exposure() >= node.config.payment.claim_above.0;
         let due = state.is_claimable(block) && (urgent || much || all);
         due.then_some((urgent, entry, state.last?))
     });
     let (urgent, others): (Vec<_>, Vec<_>) = due.partition(|(urgent, ..)| *urgent);
-    // One that is closing goes alone: no other promise may spoil its transaction.
+    // One that is closing goes alone: no other claim may spoil its transaction.
     for batch in urgent.chunks(1).chain(others.chunks(BATCH)) {
         claim(node, batch).await;
     }
@@ -56,8 +60,8 @@ async fn claim_what_is_due(node: &Node, block: u32, all: bool) {
 async fn claim(node: &Node, due: &[(bool, &Arc<Entry>, SignedPromise)]) {
     let count = due.len();
     let call = match due {
-        [(_, _, promise)] => promise_settlement::claim(promise.clone()),
-        _ => promise_settlement::claim_batch(due.iter().map(|(_, _, promise)| promise.clone()).collect()),
+        [(_, _, promise)] => promise_settlement::claim(promise.clone().into()),
+        _ => promise_settlement::claim_batch(due.iter().map(|(_, _, promise)| promise.clone().into()).collect()),
     };
     match node.chain.submit(&node.service_key, call).await {
         Ok(included) => {
@@ -101,7 +105,8 @@ async fn settle(node: &Node, entry: &Entry) -> Result<Closed, ApiError> {
         return Err(ApiError::new(ErrorCode::SessionClosing, "this node has closed the session"));
     }
     let last = state.last.clone().filter(|p| p.promise.cumulative > state.session.claimed());
-    match node.chain.submit(&node.service_key, promise_settlement::close(entry.id, last)).await {
+    let call = promise_settlement::close(entry.id, last.map(Claim::from));
+    match node.chain.submit(&node.service_key, call).await {
         Ok(included) => {
             entry.set_closing(Some(BlockNumber::MAX));
             node.metrics.claim("closed");

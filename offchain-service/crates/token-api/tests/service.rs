@@ -10,16 +10,18 @@ use smartlayer_api_types::{x402, Amount, ErrorCode};
 use smartlayer_chain_client::calls::promise_settlement;
 use smartlayer_network::messages::{Content, Gossip, Placement, RefusalCode, Response};
 use smartlayer_primitives::{
-    agreement::{Agreement, Stage},
+    agreement::{Agreement, InForce, Negotiation, Standing, Step},
     merkle::MerkleProof,
+    notary::{Notary, Round},
     operation::Operation,
     payload::Payload,
     promise::SignedPromise,
     report::ReportEntry,
-    session::CloseSession,
+    session::{CloseSession, IssuerShare, Payee},
     sla::{Objectives, PenaltySchedule, Template},
-    AccountId, Signature, SLT,
+    AccountId, Hash, Signature, SLT,
 };
+use sp_runtime::Permill;
 
 #[tokio::test]
 async fn a_call_is_priced_paid_answered_and_receipted() {
@@ -322,7 +324,7 @@ async fn a_closing_session_is_claimed_and_takes_no_more() {
     let kept = world.free("session_state", json!({ "session": session })).await.result();
     let last: x402::PromiseJson = serde_json::from_value(kept["lastPromise"].clone()).unwrap();
     assert_eq!(by, account(SERVICE));
-    assert_eq!(call, promise_settlement::claim(SignedPromise::try_from(&last).unwrap()));
+    assert_eq!(call, promise_settlement::claim(SignedPromise::try_from(&last).unwrap().into()));
     assert_eq!(world.paid(&request, session, 2 * PRICE).await.code(), ErrorCode::SessionClosing);
 
     // Once the chain has closed it, it is gone here too.
@@ -330,6 +332,56 @@ async fn a_closing_session_is_claimed_and_takes_no_more() {
     world.chain.advance(&[session]);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(world.paid(&request, session, 2 * PRICE).await.code(), ErrorCode::UnknownSession);
+}
+
+#[tokio::test]
+async fn an_expiring_session_is_claimed_and_takes_no_more() {
+    let world = World::start().await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    assert_eq!(world.paid(&attributes(), session, PRICE).await.status, 200);
+    world.chain.change(|s| s.sessions.get_mut(&session).unwrap().expires_at = 12);
+    let chain = world.chain.clone();
+    eventually("the claim", || {
+        chain.advance(&[session]);
+        chain.calls().first().is_some_and(|call| call == "PromiseSettlement.claim")
+    })
+    .await;
+    assert_eq!(world.paid(&attributes(), session, 2 * PRICE).await.code(), ErrorCode::SessionExpiring);
+}
+
+#[tokio::test]
+async fn an_issuer_with_a_share_gets_it() {
+    let world = World::start().await;
+    world.serve_instance().await;
+    let plain = world.chain.open_session(&account(NODE), 0, SLT);
+    let shared = world.chain.open_session(&account(NODE), 1, SLT);
+    let other = world.chain.open_session(&account(NODE), 2, SLT);
+    let issuer = |token_type| IssuerShare { token_type, account: account(ISSUER), share: Permill::from_percent(10) };
+    world.chain.change(|s| {
+        s.sessions.get_mut(&shared).unwrap().issuer = Some(issuer(INSTANCE.token_type));
+        s.sessions.get_mut(&other).unwrap().issuer = Some(issuer(INSTANCE.token_type + 1));
+        s.tokens.get_mut(&INSTANCE.token_type).unwrap().spec.revenue_share = Permill::from_percent(10);
+    });
+    world.chain.advance(&[]);
+    let described = world.free("token_describe", json!({ "tokenType": INSTANCE.token_type })).await.result();
+    assert_eq!(described["revenueShare"], 100_000);
+    assert_eq!(world.paid(&attributes(), plain, PRICE).await.code(), ErrorCode::OtherToken);
+    assert_eq!(world.paid(&attributes(), other, PRICE).await.code(), ErrorCode::OtherToken);
+    assert_eq!(world.paid(&attributes(), shared, PRICE).await.status, 200);
+    let state = world.free("session_state", json!({ "session": shared })).await.result();
+    assert_eq!((&state["tokenType"], &state["expiresAt"]), (&json!(INSTANCE.token_type), &json!(10_000)));
+}
+
+#[tokio::test]
+async fn a_network_session_pays_nobody_here_yet() {
+    let world = World::start().await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let current = Round { number: 0, notary: account(1), key: key(1).public(), starts_at: 0, claimed_before: None };
+    let notary = Notary { current, former: None, max_nodes: 2, nodes: 0 };
+    world.chain.change(|s| s.sessions.get_mut(&session).unwrap().payee = Payee::Network(notary));
+    assert_eq!(world.paid(&attributes(), session, PRICE).await.code(), ErrorCode::NetworkSession);
 }
 
 #[tokio::test]
@@ -368,7 +420,7 @@ async fn the_signer_closes_a_session_and_nobody_else() {
     let closed = world.free("session_close", close(SIGNER)).await.result();
     assert_eq!(closed["cumulative"], Amount(PRICE).to_string());
     let submitted = world.chain.submitted.lock().unwrap().clone();
-    assert_eq!(submitted, vec![(account(SERVICE), promise_settlement::close(session, Some(paid)))]);
+    assert_eq!(submitted, vec![(account(SERVICE), promise_settlement::close(session, Some(paid.into())))]);
     assert_eq!(world.paid(&request, session, 2 * PRICE).await.code(), ErrorCode::SessionClosing);
     assert_eq!(world.free("session_close", close(SIGNER)).await.code(), ErrorCode::SessionClosing);
 }
@@ -553,19 +605,23 @@ async fn a_node_joins_agrees_and_claims_its_rewards_by_itself() {
     let endpoint = format!("{}/", world.url).into_bytes();
     world.chain.change(|s| s.nodes.get_mut(&account(NODE)).unwrap().endpoint = endpoint.try_into().unwrap());
     called("SlaRegistry.propose", account(SERVICE)).await;
-    let stage = |stage: Stage, objectives: Objectives| {
+    let step = |step: Step, objectives: Objectives| {
         let terms = template.terms(0, objectives).unwrap();
-        world.chain.change(|s| s.agreements.insert(account(NODE), Agreement { terms, stage }));
+        let negotiation = Some(Negotiation { terms, step, since: 1, until: u32::MAX, seed: Hash::zero() });
+        world.chain.change(|s| s.agreements.insert(account(NODE), Agreement { negotiation, ..Default::default() }));
     };
     // More than the node offers: it insists.
     let more = Objectives { p95_latency_ms: 100, ..floor };
-    stage(Stage::Countered { by: account(1) }, more);
+    step(Step::Countered { by: account(1) }, more);
     called("SlaRegistry.propose", account(SERVICE)).await;
-    stage(Stage::Countered { by: account(1) }, floor);
+    step(Step::Countered { by: account(1) }, floor);
     called("SlaRegistry.accept_counter", account(SERVICE)).await;
-    stage(Stage::Tested, floor);
+    step(Step::Tested, floor);
     called("SlaRegistry.activate", account(SERVICE)).await;
-    stage(Stage::Active { since: 5 }, floor);
+    assert_eq!(world.free("node_info", json!({})).await.result()["agreementActive"], false);
+    let terms = template.terms(0, floor).unwrap();
+    let in_force = Some(InForce { terms, since: 1, standing: Standing::Good });
+    world.chain.change(|s| s.agreements.insert(account(NODE), Agreement { in_force, ..Default::default() }));
     assert_eq!(world.free("node_info", json!({})).await.result()["agreementActive"], true);
 
     let entry = |node: u8, reward_weight: u128| ReportEntry {
@@ -575,6 +631,7 @@ async fn a_node_joins_agrees_and_claims_its_rewards_by_itself() {
         p95_latency_ms: 1,
         served_value: 0,
         score: Default::default(),
+        breaches: 0,
         reward_weight,
     };
     let report = [entry(OTHER_NODE, 1), entry(NODE, 7)];

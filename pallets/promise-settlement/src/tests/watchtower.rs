@@ -141,6 +141,29 @@ fn free_claims_that_rise_by_little_are_refused() {
 }
 
 #[test]
+fn what_could_not_be_settled_is_not_valid() {
+    run(|| {
+        // Otherwise it would be brought again in every block, for nothing.
+        let poor = account(50);
+        Available::mutate(|nodes| nodes.push(poor.clone()));
+        let session = open(Beneficiary::Node(poor.clone()), None, 1_000, 0).unwrap();
+        assert_ok!(PromiseSettlement::request_close(origin(payer()), session));
+        let before = (events(), Balances::total_issuance());
+        assert_eq!(validity(claim(session, 5)), Err(InvalidTransaction::Call));
+        // Nor does asking leave anything behind.
+        assert!(validity(claim(session, 500)).is_ok());
+        assert_eq!((events(), Balances::total_issuance()), before);
+        assert_eq!((Balances::balance(&poor), held(&payer())), (0, 1_000));
+
+        let network = opened_network(1_000, 2);
+        assert_ok!(PromiseSettlement::request_close(origin(payer()), network));
+        let all = 1_000 + bond(&notary());
+        apply_free(network_claim(network, 0, &node(), all, all)).unwrap();
+        assert_eq!(validity(network_claim(network, 0, &node(), all + 100, all + 100)), Err(InvalidTransaction::Call));
+    });
+}
+
+#[test]
 fn says_why_a_claim_is_not_worth_keeping() {
     run(|| {
         let check = PromiseSettlement::check_claim;

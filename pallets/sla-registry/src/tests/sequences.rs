@@ -1,6 +1,6 @@
 //! Random sequences of all calls by several actors, with everything checked after each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use frame_support::dispatch::DispatchResult;
 use proptest::prelude::*;
@@ -13,9 +13,8 @@ use smartlayer_primitives::{
 use sp_runtime::Permill;
 
 use super::*;
-use crate::tenure::end;
 
-/// One thing that somebody does. `second` says that it is about the second of two nodes.
+/// One thing that somebody does about a node.
 #[derive(Clone, Debug)]
 enum Action {
     Propose { better: bool },
@@ -38,23 +37,39 @@ enum Action {
 fn action() -> impl Strategy<Value = Action> {
     use Action::*;
     prop_oneof![
-        6 => any::<bool>().prop_map(|better| Propose { better }),
+        2 => any::<bool>().prop_map(|better| Propose { better }),
         2 => (any::<bool>(), prop::bool::weighted(0.8)).prop_map(|(better, in_turn)| Counter { better, in_turn }),
-        6 => prop::bool::weighted(0.9).prop_map(|in_turn| AcceptProposal { in_turn }),
-        3 => Just(AcceptCounter),
-        8 => (prop::bool::weighted(0.9), prop::bool::weighted(0.9), prop::bool::weighted(0.2), 2..5u8)
+        2 => prop::bool::weighted(0.8).prop_map(|in_turn| AcceptProposal { in_turn }),
+        2 => Just(AcceptCounter),
+        3 => (prop::bool::weighted(0.8), prop::bool::weighted(0.8), prop::bool::weighted(0.3), 2..5u8)
             .prop_map(|(passed, of_agreed, late, signers)| Record { passed, of_agreed, late, signers }),
-        6 => Just(Activate),
+        2 => Just(Activate),
         2 => Just(End),
-        3 => Just(Expire),
-        4 => (0..14u32, 0..5u32).prop_map(|(ahead, periods)| DeclareMaintenance { ahead, periods }),
+        4 => Just(Expire),
+        6 => (0..14u32, 0..4u32).prop_map(|(ahead, periods)| DeclareMaintenance { ahead, periods }),
         1 => (0..5u16, 0..=100u8).prop_map(|(persistent_after, slash)| SetTemplate { persistent_after, slash }),
-        2 => prop::bool::weighted(0.8).prop_map(Bond),
-        3 => (0..6u32).prop_map(|ago| Breach { ago }),
-        3 => (1..60u32).prop_map(Blocks),
+        1 => prop::bool::weighted(0.9).prop_map(Bond),
+        4 => (0..6u32).prop_map(|ago| Breach { ago }),
+        2 => (1..60u32).prop_map(Blocks),
         8 => prop::bool::weighted(0.8).prop_map(|committed| NextPeriod { committed }),
         1 => (3..=ANCHORS).prop_map(ChangeAnchors),
     ]
+}
+
+/// What one actor does in a row: one thing, or a negotiation from its beginning to any step, so that the rare states
+/// are met often.
+fn stretch() -> impl Strategy<Value = Vec<Action>> {
+    let negotiation = (any::<bool>(), any::<bool>(), 1..=5usize).prop_map(|(better, countered, length)| {
+        let answer = if countered {
+            vec![Action::Counter { better: !better, in_turn: true }, Action::AcceptCounter]
+        } else {
+            vec![Action::AcceptProposal { in_turn: true }]
+        };
+        let test = Action::Record { passed: true, of_agreed: true, late: false, signers: 4 };
+        let all = [vec![Action::Propose { better }], answer, vec![test, Action::Activate]].concat();
+        all.into_iter().take(length).collect()
+    });
+    prop_oneof![6 => action().prop_map(|action| vec![action]), 1 => negotiation]
 }
 
 fn perform(who: &AccountId, action: &Action) -> DispatchResult {
@@ -159,31 +174,33 @@ fn as_it_is_now(node: &AccountId, period: Period) -> (Option<Terms>, bool) {
     (terms, terms.is_some() && agreement.in_maintenance(period))
 }
 
-fn busy_spans_are_bounded(agreement: &Agreement) {
-    let last = agreement.maintenance.iter().map(end).max().unwrap_or_default();
-    let first = agreement.maintenance.iter().map(|m| m.from).min().unwrap_or_default();
-    for from in first..last {
-        let busy = (from..from + MaintenanceSpan::get()).filter(|p| agreement.in_maintenance(*p)).count() as u32;
-        assert!(busy <= MaxMaintenance::get());
-    }
+/// All maintenance that was declared since the node's agreement began, kept or not.
+type Declared = BTreeMap<AccountId, BTreeSet<Period>>;
+
+fn is_within_bounds(declared: &BTreeSet<Period>) -> bool {
+    let busy = |from: &Period| declared.range(from..&(from + MaintenanceSpan::get())).count() as u32;
+    declared.iter().all(|from| busy(from) <= MaxMaintenance::get())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..Default::default() })]
 
-    /// However the calls come: no step is skipped; what fails changes nothing; what a period that can still be reported is judged by was fixed
-    /// when it began; no node has more maintenance than it may; and the bookkeeping holds after every step.
+    /// However the calls come: no step is skipped; what fails changes nothing; what a period that can still be reported
+    /// is judged by was fixed when it began; no node has more maintenance than it may; and the bookkeeping holds after
+    /// every step.
     #[test]
     fn no_sequence_of_calls_breaks_the_rules(
-        actions in prop::collection::vec((prop::bool::weighted(0.3), action()), 1..120),
+        stretches in prop::collection::vec((prop::bool::weighted(0.3), stretch()), 1..120),
     ) {
         new_test_ext().execute_with(|| {
             let nodes = [node(), other_node()];
-            let mut judged = Judged::new();
+            let (mut judged, mut declared) = (Judged::new(), Declared::new());
+            let actions = stretches.into_iter().flat_map(|(second, all)| all.into_iter().map(move |one| (second, one)));
             for (second, action) in actions {
                 let who = &nodes[usize::from(second)];
                 let before = nodes.clone().map(|node| SlaRegistry::agreement(node).unwrap_or_default());
                 let events_before = events().len();
+                let (block, last_test) = (System::block_number(), LastTest::<Test>::get(who));
                 let result = perform(who, &action);
                 SlaRegistry::do_try_state().unwrap();
                 let after = nodes.clone().map(|node| SlaRegistry::agreement(node).unwrap_or_default());
@@ -196,12 +213,28 @@ proptest! {
                 prop_assert_eq!(&before[other], &after[other], "it is nobody else's agreement");
                 let (before, after) = (&before[mine], &after[mine]);
                 prop_assert!(moved_well(&action, before.step(), after.step()), "{action:?}: {before:?} to {after:?}");
-                if after.in_force.is_some() && before.in_force.as_ref().map(|f| f.terms) != after.in_force.as_ref().map(|f| f.terms) {
+                let (held, holds) = (before.in_force.as_ref(), after.in_force.as_ref());
+                if holds.is_some() && held.map(|f| (f.terms, f.since)) != holds.map(|f| (f.terms, f.since)) {
                     prop_assert!(matches!(action, Action::Activate), "only activation brings terms into force");
                     prop_assert_eq!(before.step(), Some(&Step::Tested));
                     prop_assert_eq!(after.in_force.as_ref().map(|f| f.standing), Some(Standing::Good));
                 }
-                busy_spans_are_bounded(after);
+                let lapsed = before.negotiation.as_ref().is_some_and(|negotiation| negotiation.until <= block);
+                if lapsed && before.negotiation != after.negotiation {
+                    let may = matches!(action, Action::Propose { .. } | Action::End | Action::Expire);
+                    prop_assert!(may, "{action:?} revived what had lapsed");
+                }
+                if matches!(action, Action::Record { .. }) && result.is_ok() {
+                    prop_assert!(LastTest::<Test>::get(who) > last_test, "an old result was recorded");
+                }
+                if let (Action::DeclareMaintenance { ahead, periods }, true) = (&action, result.is_ok()) {
+                    let from = CurrentPeriod::get() + ahead;
+                    declared.entry(who.clone()).or_default().extend(from..from + periods);
+                }
+                if *after == Agreement::default() {
+                    declared.remove(who);
+                }
+                prop_assert!(declared.values().all(is_within_bounds), "too much maintenance");
 
                 let now = CurrentPeriod::get();
                 for node in &nodes {

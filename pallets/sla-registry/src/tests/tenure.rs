@@ -282,6 +282,22 @@ mod maintenance {
     }
 
     #[test]
+    fn is_remembered_as_long_as_it_can_be_reported() {
+        run(|| {
+            in_force();
+            MaintenanceSpan::set(2);
+            assert_ok!(declare(7, 1));
+            // It does not count against new maintenance for long, but period 7 is not committed.
+            (6..13).for_each(|_| next_period_uncommitted());
+            assert_ok!(declare(14, 1));
+            assert!(!slashed(7));
+            next_period_uncommitted();
+            assert_ok!(declare(15, 1));
+            assert_eq!(agreement().unwrap().maintenance.iter().map(|m| m.from).collect::<Vec<_>>(), [14, 15]);
+        });
+    }
+
+    #[test]
     fn a_renegotiation_keeps_it() {
         run(|| {
             in_force();

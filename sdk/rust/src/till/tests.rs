@@ -9,7 +9,7 @@ use smartlayer_api_types::{
     x402::{PaymentRequired, Resource, SettlementResponse},
     Amount, ApiError,
 };
-use smartlayer_primitives::{payload::blake2_256, receipt::Receipt, BlockNumber};
+use smartlayer_primitives::{payload::blake2_256, receipt::Receipt, session::Payee, BlockNumber};
 
 use super::*;
 
@@ -40,13 +40,17 @@ impl Source for FakeChain {
     async fn session(&self, _: &SessionId) -> Result<Option<Session>, Error> {
         Ok(Some(Session {
             payer: key(9).account(),
-            node: node_account(),
+            payee: Payee::Node(node_account()),
             signer: key(9).account(),
+            issuer: None,
             deposit: self.deposit,
             paid: self.paid,
             burned: 0,
+            issuer_paid: 0,
+            storage_deposit: 0,
             burn_rate: Default::default(),
             challenge_window: 10 as BlockNumber,
+            expires_at: 1_000,
             closing_at: None,
         }))
     }
@@ -101,6 +105,8 @@ impl FakeNode {
             owed: Amount(owed),
             available: Amount(100u128.saturating_sub(owed)),
             last_promise: last.as_ref().map(Into::into),
+            token_type: None,
+            expires_at: 1_000,
             closing_at: None,
         }
     }
@@ -229,7 +235,15 @@ async fn setting_with(character: Character, chain: FakeChain) -> Setting {
     let app = Router::new().fallback(answer).with_state(node.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mut record = Record::in_memory(GENESIS);
-    let book = Book { session: session(), node: node_account(), deposit: chain.deposit, settled: 0, promised: 0 };
+    let book = Book {
+        session: session(),
+        node: node_account(),
+        token_type: None,
+        expires_at: 1_000,
+        deposit: chain.deposit,
+        settled: 0,
+        promised: 0,
+    };
     record.put(book).unwrap();
     let till = Till::new(GENESIS, Box::new(chain), key(9), record);
     Setting { till, service: ServiceClient::new(url), node }

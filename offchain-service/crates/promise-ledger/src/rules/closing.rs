@@ -1,4 +1,4 @@
-//! Once the payer wants to close, the node claims what it has and accepts no more: it might not be able to claim it in time.
+//! Once the session is to be closed, the node claims what it has and accepts no more: it might not be able to claim it in time.
 
 use smartlayer_primitives::session::Session;
 

@@ -7,6 +7,7 @@ use smartlayer_api_types::{
     rpc::{Attributes, TokenAttributes, Unavailable},
     ApiError, ErrorCode,
 };
+use smartlayer_primitives::{token::TokenType, TokenTypeId};
 use smartlayer_token_script::Values;
 
 use crate::{evaluate, instances::Held, node::Node};
@@ -29,6 +30,11 @@ pub(super) async fn prepare(node: &Node, params: TokenAttributes) -> Result<Attr
 }
 
 impl AttributesWork {
+    /// The token type that is read.
+    pub fn token(&self) -> (TokenTypeId, &TokenType) {
+        (self.params.instance.token_type, &self.held.token)
+    }
+
     /// Reads the attributes.
     pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
         let Self { held, params } = self;

@@ -5,7 +5,9 @@ use smartlayer_api_types::{
     rpc::{CallResult, Outcome, TokenCall},
     ApiError, ErrorCode,
 };
-use smartlayer_primitives::{operation::Operation, receipt::Executed, InstanceId, OperationKind};
+use smartlayer_primitives::{
+    operation::Operation, receipt::Executed, token::TokenType, InstanceId, OperationKind, TokenTypeId,
+};
 use smartlayer_token_script::Context;
 
 use crate::{
@@ -39,6 +41,11 @@ pub(super) async fn prepare(node: &Node, params: TokenCall) -> Result<CallWork, 
 }
 
 impl CallWork {
+    /// The token type that is called.
+    pub fn token(&self) -> (TokenTypeId, &TokenType) {
+        (self.params.instance.token_type, &self.held.token)
+    }
+
     /// Does what the action does. `settle` turns the result into the signed answer; for a key operation both are on disk together
     /// when this returns.
     pub async fn run(

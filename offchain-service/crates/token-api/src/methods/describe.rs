@@ -52,6 +52,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
         name: described.name,
         script_hash: token.spec.script_hash,
         key_operations: key_operations.collect(),
+        revenue_share: token.spec.revenue_share.deconstruct(),
         paid_until: token.paid_until,
         attributes: attributes.collect(),
         methods,

@@ -1,7 +1,6 @@
 //! `node_info`: this node and how it stands.
 
 use smartlayer_api_types::{rpc::NodeInfo, ApiError, Instance};
-use smartlayer_primitives::agreement::Stage;
 
 use crate::node::Node;
 
@@ -21,7 +20,7 @@ pub(super) async fn info(node: &Node) -> Result<NodeInfo, ApiError> {
         chain: node.chain.status().info(node.chain.genesis()),
         serving: serving.into_iter().take(MAX_LISTED).map(Instance::from).collect(),
         shards,
-        agreement_active: agreement.is_some_and(|a| matches!(a.stage, Stage::Active { .. })),
+        agreement_active: agreement.is_some_and(|a| a.active_terms().is_some()),
         uptime_seconds: node.started.elapsed().as_secs(),
     })
 }

@@ -19,6 +19,8 @@ use smartlayer_api_types::{
     ApiError, ErrorCode,
 };
 
+use smartlayer_primitives::{token::TokenType, TokenTypeId};
+
 use crate::{node::Node, settle};
 
 /// The methods that cost nothing.
@@ -59,6 +61,16 @@ pub(crate) enum Work {
     Attributes(AttributesWork),
     /// An action.
     Call(CallWork),
+}
+
+impl Work {
+    /// The token type that is called.
+    pub fn token(&self) -> (TokenTypeId, &TokenType) {
+        match self {
+            Self::Attributes(work) => work.token(),
+            Self::Call(work) => work.token(),
+        }
+    }
 }
 
 /// Checks whether a paid call can be served at all, before anybody pays for it.

@@ -37,7 +37,7 @@ use smartlayer_primitives::{
     quorum::{attestation, AnchorSet, Member, QuorumCertificate},
     receipt::SignedReceipt,
     report::ReportEntry,
-    session::Session,
+    session::{Payee, Session},
     sla::Template,
     token::{Redundancy, TokenSpec, TokenType},
     AccountId, Balance, Hash, InstanceId, Period, SessionId, TemplateId, TokenTypeId, SLT,
@@ -129,6 +129,7 @@ impl FakeChain {
             requirement: Default::default(),
             redundancy: Redundancy { serving: 1, shards: 2, threshold: 2 },
             key_operations: vec![b"redeem".to_vec().try_into().unwrap()].try_into().unwrap(),
+            revenue_share: Default::default(),
         };
         let token = TokenType { issuer: account(ISSUER), spec, paid_until: 100 };
         let state = ChainState { anchors, tokens: [(0, token)].into(), ..Default::default() };
@@ -166,13 +167,17 @@ impl FakeChain {
         let id = session_id(&GENESIS, &account(PAYER), node, nonce);
         let session = Session {
             payer: account(PAYER),
-            node: node.clone(),
+            payee: Payee::Node(node.clone()),
             signer: account(SIGNER),
+            issuer: None,
             deposit,
             paid: 0,
             burned: 0,
+            issuer_paid: 0,
+            storage_deposit: 0,
             burn_rate: Default::default(),
             challenge_window: 100,
+            expires_at: 10_000,
             closing_at: None,
         };
         self.change(|s| s.sessions.insert(id, session));
@@ -186,6 +191,7 @@ impl FakeChain {
             service_key,
             bond: 1,
             unbonding: Default::default(),
+            chilled: false,
         };
         self.change(|s| s.nodes.insert(account, registered));
     }
