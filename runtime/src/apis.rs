@@ -232,6 +232,14 @@ impl_runtime_apis! {
         }
     }
 
+    impl smartlayer_primitives::watchtower::WatchtowerApi<Block> for Runtime {
+        fn check_claim(
+            claim: smartlayer_primitives::promise::Claim,
+        ) -> Result<Balance, smartlayer_primitives::watchtower::WatchtowerError> {
+            crate::PromiseSettlement::check_claim(claim)
+        }
+    }
+
     #[cfg(feature = "runtime-benchmarks")]
     impl frame_benchmarking::Benchmark<Block> for Runtime {
         fn benchmark_metadata(

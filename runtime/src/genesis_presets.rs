@@ -20,7 +20,8 @@ use crate::{
         validators::MAX_CANDIDATES,
     },
     parameters::genesis::{
-        AnchorNumbers, CommitmentNumbers, ConsensusNumbers, GovernanceNumbers, SettlementNumbers, StakingNumbers,
+        AgreementNumbers, AnchorNumbers, CommitmentNumbers, ConsensusNumbers, GovernanceNumbers, SettlementNumbers,
+        StakingNumbers,
     },
     AccountId, BabeConfig, Balance, BalancesConfig, ElectionsConfig, IdentitiesConfig, ParametersGenesisConfig,
     RuntimeGenesisConfig, SessionConfig, SessionKeys, SlaRegistryConfig, StakingConfig, SLT,
@@ -133,9 +134,22 @@ fn development(validators: &[Validator]) -> Value {
                 slash_defer_duration: Some(1),
             },
             anchors: AnchorNumbers { bond_delay: Some(20), rotation_interval: Some(20), ..Default::default() },
-            service_staking: StakingNumbers { unbonding_delay: Some(20), ..Default::default() },
+            service_staking: StakingNumbers {
+                unbonding_delay: Some(20),
+                report_window: Some(60),
+                slash_deferral: Some(20),
+                ..Default::default()
+            },
             promise_settlement: SettlementNumbers { challenge_window: Some(10), ..Default::default() },
-            commitment_snapshots: CommitmentNumbers { period_length: Some(10), grace: Some(6) },
+            commitment_snapshots: CommitmentNumbers { period_length: Some(10), grace: Some(6), ..Default::default() },
+            sla_registry: AgreementNumbers {
+                answer_interval: Some(10),
+                proposal_lifetime: Some(100),
+                step_timeout: Some(60),
+                probation: Some(20),
+                max_maintenance: Some(5),
+                maintenance_span: Some(50),
+            },
             governance: GovernanceNumbers {
                 prepare_period: Some(2),
                 decision_period: Some(20),

@@ -4,9 +4,13 @@ use frame_support::{
     parameter_types,
     traits::{ConstU32, LockIdentifier},
 };
+use sp_runtime::Permill;
 use sp_staking::currency_to_vote::U128CurrencyToVote;
 
-use super::governance::ElectedAnchors;
+use super::{
+    governance::{ElectedAnchors, ToTreasury},
+    organisations::Judged,
+};
 use crate::{
     parameters::bounded::{anchors, elections},
     Balance, Balances, Runtime, RuntimeEvent, Treasury, SLT,
@@ -43,10 +47,19 @@ impl pallet_elections_phragmen::Config for Runtime {
     type WeightInfo = pallet_elections_phragmen::weights::SubstrateWeight<Runtime>;
 }
 
+parameter_types! {
+    /// Suspension leaves two thirds of the elected; a millionth more would be one anchor too many of three.
+    pub const MinActive: Permill = Permill::from_parts(666_666);
+}
+
 impl pallet_anchors::Config for Runtime {
     type BondDelay = anchors::BondDelay;
+    type BountyShare = anchors::BountyShare;
     type Currency = Balances;
+    type Identity = Judged;
+    type MinActive = MinActive;
     type MinBond = anchors::MinBond;
+    type OnSlash = ToTreasury;
     type RotationInterval = anchors::RotationInterval;
     type WeightInfo = ();
 }

@@ -5,10 +5,10 @@ use alloc::borrow::Cow;
 use frame_support::{
     parameter_types,
     traits::{
-        fungible::HoldConsideration,
+        fungible::{Balanced, Credit, HoldConsideration},
         tokens::{currency::ActiveIssuanceOf, pay::PayFromAccount, UnityAssetBalanceConversion},
         AsEnsureOriginWithArg, ChangeMembers, ConstU32, EitherOf, EqualPrivilegeOnly, Get, InitializeMembers,
-        LinearStoragePrice,
+        LinearStoragePrice, OnUnbalanced, TypedGet,
     },
     weights::Weight,
     PalletId,
@@ -380,7 +380,17 @@ parameter_types! {
     pub const Unlimited: Balance = Balance::MAX;
 }
 
-// Its income: slashes, the bonds of losing candidates, and the deposits of killed referenda.
+/// Gives what was taken from wrongdoers, and the DAO's part of the rent, to the treasury.
+pub struct ToTreasury;
+
+impl OnUnbalanced<Credit<AccountId, Balances>> for ToTreasury {
+    fn on_nonzero_unbalanced(amount: Credit<AccountId, Balances>) {
+        // Fails only where the amount is below the existential deposit and the treasury is empty: then it is burned.
+        let _burned = Balances::resolve(&<TreasuryAccountId<Runtime> as TypedGet>::get(), amount);
+    }
+}
+
+// Its income: slashes, a part of the rent, the bonds of losing candidates, and the deposits of killed referenda.
 impl pallet_treasury::Config for Runtime {
     type AssetKind = ();
     type BalanceConverter = UnityAssetBalanceConversion;

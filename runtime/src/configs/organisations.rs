@@ -7,6 +7,7 @@ use frame_support::{
 };
 use pallet_identity::{legacy::IdentityInfo, IdentityOf, Judgement};
 use scale_info::TypeInfo;
+use smartlayer_primitives::traits::JudgedIdentity;
 use sp_runtime::traits::{BlakeTwo256, Verify};
 
 use super::governance::RootOrAdmin;
@@ -65,10 +66,10 @@ impl pallet_identity::Config for Runtime {
 /// Knows whose identity a registrar has judged good.
 pub struct Judged;
 
-impl Judged {
+impl JudgedIdentity for Judged {
     /// Whether a registrar found this account's identity `Reasonable` or `KnownGood`, and none found it `Erroneous`. Changing the
     /// identity drops the good judgements.
-    pub fn is_judged(account: &AccountId) -> bool {
+    fn is_judged(account: &AccountId) -> bool {
         IdentityOf::<Runtime>::get(account).is_some_and(|identity| {
             let good =
                 |judgement: &Judgement<Balance>| matches!(judgement, Judgement::Reasonable | Judgement::KnownGood);

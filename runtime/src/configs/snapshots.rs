@@ -12,9 +12,12 @@ parameter_types! {
 }
 
 impl pallet_commitment_snapshots::Config for Runtime {
+    type AnchorBonds = Anchors;
     type Anchors = Anchors;
+    type EquivocationSlash = commitment_snapshots::EquivocationSlash;
     type Grace = commitment_snapshots::Grace;
     type History = History;
+    type MaxStrikes = commitment_snapshots::MaxStrikes;
     type OnCommitment = ServiceStaking;
     type PeriodLength = commitment_snapshots::PeriodLength;
     type Randomness = EpochRandomness;

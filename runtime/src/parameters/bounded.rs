@@ -8,7 +8,7 @@ use frame_support::traits::Get;
 use sp_runtime::Permill;
 
 use super::dynamic_params;
-use crate::{configs::snapshots::History, Balance, DAYS, SLT};
+use crate::{configs::snapshots::History, Balance, DAYS, HOURS, SLT};
 
 /// Writes down the type that reads each number, from its least to its most.
 macro_rules! bounds {
@@ -93,6 +93,7 @@ bounds! {
         MinBond: Balance = SLT, 10_000_000 * SLT;
         BondDelay: u32 = 1, 365 * DAYS;
         RotationInterval: u32 = 1, 30 * DAYS;
+        BountyShare: Permill = Permill::zero(), Permill::from_percent(50);
     }
 
     /// Service nodes: stake and rewards.
@@ -103,6 +104,13 @@ bounds! {
         AnchorShare: Permill = Permill::zero(), Permill::from_percent(50);
         // A claim is proved against a stored commitment.
         RewardHistory: u32 = 1, History::get();
+        ReportWindow: u32 = 1, 30 * DAYS;
+        SlashDeferral: u32 = 1, 30 * DAYS;
+        BountyShare: Permill = Permill::zero(), Permill::from_percent(50);
+        PoolShare: Permill = Permill::zero(), Permill::one();
+        PoolRelease: Permill = Permill::zero(), Permill::one();
+        WriterBonus: Permill = Permill::zero(), Permill::from_percent(50);
+        RentTreasuryShare: Permill = Permill::zero(), Permill::one();
     }
 
     /// Sessions.
@@ -110,12 +118,18 @@ bounds! {
         BurnRate: Permill = Permill::zero(), Permill::from_percent(50);
         ChallengeWindow: u32 = 1, 30 * DAYS;
         MinDeposit: Balance = SLT / 1_000, 10_000 * SLT;
+        MaxLifetime: u32 = HOURS, 3_650 * DAYS;
+        StorageDeposit: Balance = 0, 100 * SLT;
+        ChannelDeposit: Balance = 0, 10 * SLT;
+        OverAllocationSlash: Permill = Permill::zero(), Permill::one();
     }
 
     /// Periods and their commitments.
     commitment_snapshots::CommitmentSnapshots {
         PeriodLength: u32 = 2, 7 * DAYS;
         Grace: u32 = 1, DAYS;
+        EquivocationSlash: Permill = Permill::zero(), Permill::one();
+        MaxStrikes: u32 = 1, 1_000;
     }
 
     /// Token types: rent and deposits.
@@ -123,6 +137,7 @@ bounds! {
         RentPerPeriod: Balance = 0, 100 * SLT;
         DepositBase: Balance = 0, 10_000 * SLT;
         DepositPerByte: Balance = 0, SLT;
+        MaxRevenueShare: Permill = Permill::zero(), Permill::from_percent(90);
     }
 
     /// What validators and their nominators earn.
@@ -141,5 +156,15 @@ bounds! {
         SubmissionDeposit: Balance = SLT / 10, 10_000 * SLT;
         DecisionDeposit: Balance = SLT, 100_000 * SLT;
         TreasurySpendLimit: Balance = SLT, 10_000_000 * SLT;
+    }
+
+    /// Service level agreements.
+    sla_registry::SlaRegistry {
+        AnswerInterval: u32 = 1, DAYS;
+        ProposalLifetime: u32 = 1, 30 * DAYS;
+        StepTimeout: u32 = 1, 30 * DAYS;
+        Probation: u32 = 1, 10_000;
+        MaxMaintenance: u32 = 0, 168;
+        MaintenanceSpan: u32 = 1, 10_000;
     }
 }

@@ -60,6 +60,7 @@ genesis_groups! {
         min_bond: MinBond(Balance),
         bond_delay: BondDelay(BlockNumber),
         rotation_interval: RotationInterval(BlockNumber),
+        bounty_share: BountyShare(Permill),
     }
 
     /// Service nodes: stake and rewards.
@@ -69,6 +70,13 @@ genesis_groups! {
         reward_per_period: RewardPerPeriod(Balance),
         anchor_share: AnchorShare(Permill),
         reward_history: RewardHistory(Period),
+        report_window: ReportWindow(BlockNumber),
+        slash_deferral: SlashDeferral(BlockNumber),
+        bounty_share: BountyShare(Permill),
+        pool_share: PoolShare(Permill),
+        pool_release: PoolRelease(Permill),
+        writer_bonus: WriterBonus(Permill),
+        rent_treasury_share: RentTreasuryShare(Permill),
     }
 
     /// Sessions.
@@ -76,12 +84,18 @@ genesis_groups! {
         burn_rate: BurnRate(Permill),
         challenge_window: ChallengeWindow(BlockNumber),
         min_deposit: MinDeposit(Balance),
+        max_lifetime: MaxLifetime(BlockNumber),
+        storage_deposit: StorageDeposit(Balance),
+        channel_deposit: ChannelDeposit(Balance),
+        over_allocation_slash: OverAllocationSlash(Permill),
     }
 
     /// Periods and their commitments.
     CommitmentNumbers: commitment_snapshots::CommitmentSnapshots {
         period_length: PeriodLength(BlockNumber),
         grace: Grace(BlockNumber),
+        equivocation_slash: EquivocationSlash(Permill),
+        max_strikes: MaxStrikes(u32),
     }
 
     /// Token types: rent and deposits.
@@ -89,6 +103,7 @@ genesis_groups! {
         rent_per_period: RentPerPeriod(Balance),
         deposit_base: DepositBase(Balance),
         deposit_per_byte: DepositPerByte(Balance),
+        max_revenue_share: MaxRevenueShare(Permill),
     }
 
     /// What validators and their nominators earn.
@@ -105,6 +120,16 @@ genesis_groups! {
         submission_deposit: SubmissionDeposit(Balance),
         decision_deposit: DecisionDeposit(Balance),
         treasury_spend_limit: TreasurySpendLimit(Balance),
+    }
+
+    /// Service level agreements.
+    AgreementNumbers: sla_registry::SlaRegistry {
+        answer_interval: AnswerInterval(BlockNumber),
+        proposal_lifetime: ProposalLifetime(BlockNumber),
+        step_timeout: StepTimeout(BlockNumber),
+        probation: Probation(Period),
+        max_maintenance: MaxMaintenance(Period),
+        maintenance_span: MaintenanceSpan(Period),
     }
 }
 
@@ -150,6 +175,8 @@ pub mod pallet {
         pub validators: ValidatorNumbers,
         /// Referenda, and what the treasury may be told to spend.
         pub governance: GovernanceNumbers,
+        /// Service level agreements.
+        pub sla_registry: AgreementNumbers,
         #[serde(skip)]
         #[allow(missing_docs)]
         pub _config: core::marker::PhantomData<T>,
@@ -167,6 +194,7 @@ pub mod pallet {
             self.smart_tokens.store();
             self.validators.store();
             self.governance.store();
+            self.sla_registry.store();
         }
     }
 }

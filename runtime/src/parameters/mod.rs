@@ -73,6 +73,9 @@ pub mod dynamic_params {
         /// Blocks between two key rotations of one organisation; from 1 block to 30 days.
         #[codec(index = 2)]
         pub static RotationInterval: BlockNumber = HOURS;
+        /// The share of an anchor's slash that goes to who reported the offence; at most half.
+        #[codec(index = 3)]
+        pub static BountyShare: Permill = Permill::from_percent(10);
     }
 
     /// Service nodes: stake and rewards.
@@ -82,10 +85,10 @@ pub mod dynamic_params {
         /// The least bond of a node that is given work, in planck; 1 to 1,000,000 SLT.
         #[codec(index = 0)]
         pub static MinBond: Balance = 1_000 * SLT;
-        /// Blocks that an unbonding chunk waits: longer than a report can still lead to a slash; from 1 block to a
-        /// year.
+        /// Blocks that an unbonding chunk waits; from 1 block to a year, and never less than `ReportWindow`, `SlashDeferral` and a
+        /// period together.
         #[codec(index = 1)]
-        pub static UnbondingDelay: BlockNumber = 14 * DAYS;
+        pub static UnbondingDelay: BlockNumber = 15 * DAYS;
         /// What nodes and anchors earn together for a period, in planck: minted when its commitment is accepted; at most
         /// 10,000 SLT.
         #[codec(index = 2)]
@@ -96,6 +99,27 @@ pub mod dynamic_params {
         /// For how many periods back rewards can be claimed; 1 to as many as commitments are kept.
         #[codec(index = 4)]
         pub static RewardHistory: Period = 168;
+        /// Blocks after its commitment for which a period's breaches can be reported; from 1 block to 30 days.
+        #[codec(index = 5)]
+        pub static ReportWindow: BlockNumber = 7 * DAYS;
+        /// Blocks that a slash waits, and can be cancelled; from 1 block to 30 days.
+        #[codec(index = 6)]
+        pub static SlashDeferral: BlockNumber = 7 * DAYS;
+        /// The share of a slash that goes to who reported the breach; at most half.
+        #[codec(index = 7)]
+        pub static BountyShare: Permill = Permill::from_percent(10);
+        /// The share of a slash that goes to the reward pool, as far as the bounty leaves it; the treasury takes the rest.
+        #[codec(index = 8)]
+        pub static PoolShare: Permill = Permill::from_percent(40);
+        /// The part of what the reward pool holds and does not owe that is added to each period's reward.
+        #[codec(index = 9)]
+        pub static PoolRelease: Permill = Permill::from_percent(1);
+        /// The part of the anchors' part of a reward that goes to the writer of the commitment; at most half.
+        #[codec(index = 10)]
+        pub static WriterBonus: Permill = Permill::from_percent(10);
+        /// The treasury's part of the rent; the reward pool takes the rest.
+        #[codec(index = 11)]
+        pub static RentTreasuryShare: Permill = Permill::from_percent(20);
     }
 
     /// Sessions.
@@ -112,6 +136,18 @@ pub mod dynamic_params {
         /// The least deposit that opens a session, in planck; 0.001 to 10,000 SLT.
         #[codec(index = 2)]
         pub static MinDeposit: Balance = SLT / 10;
+        /// The longest that a session lives before anyone may ask to close it, in blocks; from an hour to ten years.
+        #[codec(index = 3)]
+        pub static MaxLifetime: BlockNumber = 365 * DAYS;
+        /// What is held for a session's record, in planck; at most 100 SLT.
+        #[codec(index = 4)]
+        pub static StorageDeposit: Balance = SLT / 10;
+        /// What is held for each node that a network session has room for, in planck; at most 10 SLT.
+        #[codec(index = 5)]
+        pub static ChannelDeposit: Balance = SLT / 20;
+        /// The part of its bond that a notary loses when it allocated more than a session had.
+        #[codec(index = 6)]
+        pub static OverAllocationSlash: Permill = Permill::from_percent(10);
     }
 
     /// Periods and their commitments.
@@ -125,6 +161,12 @@ pub mod dynamic_params {
         /// day.
         #[codec(index = 1)]
         pub static Grace: BlockNumber = MINUTES;
+        /// The part of its bond that an anchor loses when it signed against itself.
+        #[codec(index = 2)]
+        pub static EquivocationSlash: Permill = Permill::from_percent(10);
+        /// With how many missed duties an anchor is suspended until the next election; 1 to 1,000.
+        #[codec(index = 3)]
+        pub static MaxStrikes: u32 = 10;
     }
 
     /// Token types: rent and deposits.
@@ -140,6 +182,9 @@ pub mod dynamic_params {
         /// The deposit for each byte of a registration, in planck; at most 1 SLT.
         #[codec(index = 2)]
         pub static DepositPerByte: Balance = SLT / 1_000;
+        /// The most that an issuer takes of the payments for calls, after the burn; at most nine tenths.
+        #[codec(index = 3)]
+        pub static MaxRevenueShare: Permill = Permill::from_percent(50);
     }
 
     /// What validators and their nominators earn.
@@ -185,6 +230,31 @@ pub mod dynamic_params {
         /// The most that one referendum on the treasury track may spend, in planck; 1 to 10,000,000 SLT. Root may spend more.
         #[codec(index = 8)]
         pub static TreasurySpendLimit: Balance = 100_000 * SLT;
+    }
+
+    /// Service level agreements: deadlines, probation and maintenance.
+    #[dynamic_pallet_params]
+    #[codec(index = 9)]
+    pub mod sla_registry {
+        /// Blocks that an anchor has to answer a proposal before it is the next one's turn; from 1 block to a day.
+        #[codec(index = 0)]
+        pub static AnswerInterval: BlockNumber = 10 * MINUTES;
+        /// Blocks that a proposal waits for an answer by any anchor; from 1 block to 30 days.
+        #[codec(index = 1)]
+        pub static ProposalLifetime: BlockNumber = DAYS;
+        /// Blocks that each later step of a negotiation may take; from 1 block to 30 days.
+        #[codec(index = 2)]
+        pub static StepTimeout: BlockNumber = DAYS;
+        /// How many periods a persistent breach counts against a node: with another so near to it the node is suspended; 1 to 10,000.
+        #[codec(index = 3)]
+        pub static Probation: Period = 168;
+        /// For how many periods in any `MaintenanceSpan` in a row a node may declare maintenance; at most 168,
+        /// and never more than half of the span.
+        #[codec(index = 4)]
+        pub static MaxMaintenance: Period = 12;
+        /// The periods in a row that `MaxMaintenance` is counted over, and how far ahead maintenance is declared; 1 to 10,000.
+        #[codec(index = 5)]
+        pub static MaintenanceSpan: Period = 336;
     }
 }
 

@@ -1,5 +1,6 @@
 use frame_support::{assert_noop, assert_ok, weights::Weight, BoundedVec};
 use pallet_identity::{legacy::IdentityInfo, Data, Judgement};
+use smartlayer_primitives::traits::JudgedIdentity as _;
 use sp_runtime::{
     traits::{BlakeTwo256, Hash as _},
     DispatchError,
