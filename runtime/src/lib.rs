@@ -106,7 +106,7 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: alloc::borrow::Cow::Borrowed("smartlayer"),
     impl_name: alloc::borrow::Cow::Borrowed("smartlayer-node"),
     authoring_version: 1,
-    spec_version: 2,
+    spec_version: 2 + cfg!(feature = "next-version") as u32,
     impl_version: 1,
     apis: RUNTIME_API_VERSIONS,
     transaction_version: 2,

@@ -14,11 +14,11 @@ use crate::{
     rpc, wait_until,
 };
 
-/// Writes the `local` preset as a raw specification, from which nodes start much faster than by name.
-pub fn export_spec(dir: &Path) -> Result<PathBuf> {
-    let path = dir.join("local.json");
+/// Writes a preset as a raw specification, from which nodes start much faster than by name.
+pub fn export_spec(dir: &Path, preset: &str) -> Result<PathBuf> {
+    let path = dir.join(preset).with_extension("json");
     let status = Command::new(binary("smartlayer-node")?)
-        .args(["export-chain-spec", "--chain", "local", "--raw", "--output"])
+        .args(["export-chain-spec", "--chain", preset, "--raw", "--output"])
         .arg(&path)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -44,12 +44,24 @@ pub struct ChainNode {
 impl ChainNode {
     /// Starts the validator of a development key (`alice`, `bob`) on the chain of a raw specification, and waits until it answers.
     pub async fn start(dir: &Path, logs: &Path, spec: &Path, key: &str, bootnode: Option<&str>) -> Result<Self> {
+        Self::start_as(dir, logs, spec, key, key, bootnode).await
+    }
+
+    /// The same with a database and a log of this name, so that two nodes can have one key.
+    pub async fn start_as(
+        dir: &Path,
+        logs: &Path,
+        spec: &Path,
+        name: &str,
+        key: &str,
+        bootnode: Option<&str>,
+    ) -> Result<Self> {
         let [p2p, rpc_port, metrics] = [free_port()?, free_port()?, free_port()?];
         let mut args = vec![
             format!("--chain={}", spec.display()),
             format!("--{key}"),
             "--validator".into(),
-            format!("--base-path={}", dir.join("chain").join(key).display()),
+            format!("--base-path={}", dir.join("chain").join(name).display()),
             format!("--listen-addr=/ip4/127.0.0.1/tcp/{p2p}"),
             format!("--rpc-port={rpc_port}"),
             format!("--prometheus-port={metrics}"),
@@ -60,7 +72,7 @@ impl ChainNode {
             "--no-mdns".into(),
         ];
         args.extend(bootnode.map(|b| format!("--bootnodes={b}")));
-        let process = Program::new(&format!("chain-{key}"), &binary("smartlayer-node")?, logs).args(args).start()?;
+        let process = Program::new(&format!("chain-{name}"), &binary("smartlayer-node")?, logs).args(args).start()?;
         let http = format!("http://127.0.0.1:{rpc_port}");
         wait_until("the chain node answers", Duration::from_secs(90), || {
             let ended = process.check();

@@ -107,7 +107,7 @@ impl LocalNetwork {
         fs::create_dir_all(&logs)?;
         fs::create_dir_all(dir.join("keys"))?;
 
-        let spec = export_spec(&dir)?;
+        let spec = export_spec(&dir, "local")?;
         let alice = ChainNode::start(&dir, &logs, &spec, "alice", None).await?;
         let bob = ChainNode::start(&dir, &logs, &spec, "bob", Some(&alice.multiaddr)).await?;
         let client = ChainClient::connect_patiently(&alice.ws).await?;
