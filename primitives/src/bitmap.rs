@@ -3,8 +3,6 @@
 //! A reader of our own because the `roaring` crate reads serialised bitmaps only with `std`, and a runtime has none. It is
 //! stricter: bytes that could mean two things to two readers mean nothing here. The tests compare it with that crate.
 
-use core::cmp::Ordering;
-
 /// The longest bitmap that is read, in bytes: room for 32 million scattered instances, and within what a request to a node can carry.
 pub const MAX_BYTES: usize = 4 << 20;
 
@@ -30,7 +28,7 @@ pub fn contains(bytes: &[u8], value: u32) -> Option<bool> {
     let (size, runs) = if cookie == NO_RUNS {
         (rest.u32()? as usize, None)
     } else if cookie & 0xffff == SOME_RUNS {
-        let size = (cookie >> 16) as usize + 1;
+        let size = ((cookie >> 16) as usize).saturating_add(1);
         (size, Some(rest.take(size.div_ceil(8))?))
     } else {
         return None;
@@ -38,9 +36,9 @@ pub fn contains(bytes: &[u8], value: u32) -> Option<bool> {
     if size > 1 << 16 {
         return None;
     }
-    let mut descriptions = Reader(rest.take(size * 4)?);
+    let mut descriptions = Reader(rest.take(size.saturating_mul(4))?);
     let has_offsets = runs.is_none() || size >= OFFSETS_FROM;
-    let mut offsets = Reader(if has_offsets { rest.take(size * 4)? } else { &[] });
+    let mut offsets = Reader(if has_offsets { rest.take(size.saturating_mul(4))? } else { &[] });
 
     let mut found = false;
     let mut last_key = None;
@@ -49,11 +47,11 @@ pub fn contains(bytes: &[u8], value: u32) -> Option<bool> {
         if last_key.replace(key).is_some_and(|last| key <= last) {
             return None;
         }
-        let count = u32::from(descriptions.u16()?) + 1;
-        if has_offsets && offsets.u32()? as usize != bytes.len() - rest.0.len() {
+        let count = u32::from(descriptions.u16()?).saturating_add(1);
+        if has_offsets && offsets.u32()? as usize != bytes.len().checked_sub(rest.0.len())? {
             return None;
         }
-        let is_run = runs.is_some_and(|runs| runs[i / 8] & (1 << (i % 8)) != 0);
+        let is_run = runs.is_some_and(|runs| bit(runs, i));
         let hit = if is_run {
             in_runs(&mut rest, count, low)?
         } else if count <= ARRAY_LIMIT {
@@ -78,7 +76,7 @@ fn in_runs(rest: &mut Reader, count: u32, low: u16) -> Option<bool> {
         if last_end.replace(end).is_some_and(|last: u16| start <= last.saturating_add(1)) {
             return None;
         }
-        total += u32::from(length) + 1;
+        total = u32::from(length).saturating_add(1).saturating_add(total);
         found |= (start..=end).contains(&low);
     }
     (total == count).then_some(found)
@@ -92,7 +90,7 @@ fn in_array(rest: &mut Reader, count: u32, low: u16) -> Option<bool> {
         if last.replace(value).is_some_and(|last| value <= last) {
             return None;
         }
-        found |= value.cmp(&low) == Ordering::Equal;
+        found |= value == low;
     }
     Some(found)
 }
@@ -101,7 +99,13 @@ fn in_array(rest: &mut Reader, count: u32, low: u16) -> Option<bool> {
 fn in_bits(rest: &mut Reader, count: u32, low: u16) -> Option<bool> {
     let bits = rest.take(8192)?;
     let set: u32 = bits.iter().map(|byte| byte.count_ones()).sum();
-    (set == count).then_some(bits[usize::from(low / 8)] & (1 << (low % 8)) != 0)
+    (set == count).then(|| bit(bits, low.into()))
+}
+
+/// Bit `i` of a bit field, least significant first; no, beyond its end.
+fn bit(bits: &[u8], i: usize) -> bool {
+    let mask = 1u8.rotate_left((i % 8) as u32);
+    bits.get(i / 8).is_some_and(|byte| byte & mask != 0)
 }
 
 /// What is left to read; little-endian.

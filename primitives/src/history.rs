@@ -52,7 +52,8 @@ impl MountainRange {
             return false;
         }
         let peak = proof.siblings.iter().enumerate().fold(*leaf, |node, (level, sibling)| {
-            if place.position >> level & 1 == 0 {
+            let is_left = place.position.checked_shr(level as u32).unwrap_or(0) & 1 == 0;
+            if is_left {
                 parent(&node, sibling)
             } else {
                 parent(sibling, &node)
@@ -82,7 +83,7 @@ pub fn prove(leaves: &[Hash], index: u32) -> Option<MerkleProof> {
     let mut siblings = Vec::new();
     while level.len() > 1 {
         siblings.push(*level.get(position ^ 1)?);
-        level = level.chunks_exact(2).map(|pair| parent(&pair[0], &pair[1])).collect();
+        level = level.chunks_exact(2).filter_map(|pair| Some(parent(pair.first()?, pair.last()?))).collect();
         position /= 2;
     }
     Some(MerkleProof { leaf_index: index, siblings: siblings.try_into().ok()? })
@@ -162,6 +163,21 @@ mod tests {
             let proof = MerkleProof { leaf_index, siblings: hashes(siblings) };
             prop_assert!(!range.contains(&leaf(1), &proof));
         }
+    }
+
+    /// Worked out by another implementation, of blake2-256 over 0x50 ‖ "smartlayer/history/1" ‖ left ‖ right.
+    #[test]
+    fn the_peaks_over_seven_leaves() {
+        let range: MountainRange = (0..7).map(leaf).collect();
+        let peaks: Vec<_> = range.peaks.iter().map(hex::encode).collect();
+        assert_eq!(
+            peaks,
+            [
+                "5df1ad065042f66c6de7252803b5009815fdbaec7c3bfb339019a97bbe286009",
+                "3963f27cb815e3ced459b16e07bab58ff5d9751fd343be803790e74fb4c7dcc4",
+                "f4aac2fbe33f03554bfeb559ea2690ed8521caa4be961e61c91ac9a1530dce7a",
+            ]
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! ## Pallet API
 //!
 //! See the [`pallet`] module for calls, storage, events, errors and the configuration. Other pallets meet this one
-//! through [`smartlayer_primitives::traits::Anchors`]; the elections pallet feeds it through
-//! [`frame_support::traits::ChangeMembers`] and [`frame_support::traits::InitializeMembers`].
+//! through [`smartlayer_primitives::traits::Anchors`] and [`smartlayer_primitives::traits::AnchorBonds`]; the elections
+//! pallet feeds it through [`frame_support::traits::ChangeMembers`] and [`frame_support::traits::InitializeMembers`].
 //!
 //! ## Overview
 //!

@@ -24,7 +24,11 @@ impl<T: Config> Pallet<T> {
         }
         let mut members = ActiveSet::<T>::get().members;
         match (members.binary_search_by(|member| member.account.cmp(account)), Self::eligible(account)) {
-            (Ok(position), Some(member)) => members[position] = member,
+            (Ok(position), Some(member)) => {
+                if let Some(current) = members.get_mut(position) {
+                    *current = member;
+                }
+            }
             (Ok(position), None) => {
                 members.remove(position);
             }

@@ -43,7 +43,7 @@
 //! * **Unbonding** is in chunks, each with its own block of release, fixed when it was asked for. The bond may only be
 //!   lowered to at least [`Config::MinBond`] or to nothing. A node is gone, and its service key free, when its last
 //!   chunk is withdrawn.
-//! * **Withdrawing never outruns a slash.** A chunk waits for [`Config::UnbondingDelay`], at least however
+//! * **Withdrawing never outruns a slash.** A chunk waits for [`Config::UnbondingDelay`], but at least
 //!   [`Config::ReportWindow`] + [`Config::SlashDeferral`] + [`Config::PeriodLength`], whatever governance sets. Should
 //!   commitments come late, it waits on until the period in which it was asked for can't be reported any more; as a
 //!   report reaches back at most [`Config::ReportHistory`] periods, this ends even if no commitment ever comes. And
@@ -194,7 +194,7 @@ pub mod pallet {
         /// How many blocks a slash waits before it can be applied: governance's time to cancel it.
         type SlashDeferral: Get<BlockNumber>;
 
-        /// The reporter's share of a slash.
+        /// The reporter's share of a slash. It should be small: a node may well report itself from another account.
         type BountyShare: Get<Permill>;
 
         /// The pot's share of a slash, as far as the bounty leaves it.

@@ -156,7 +156,7 @@ fn take(step: Step, owners: &mut Owners) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..Default::default() })]
 
     #[test]
     fn nothing_is_lost_and_nobody_acts_who_may_not(steps in prop::collection::vec(step(), 1..80)) {
