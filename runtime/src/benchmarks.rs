@@ -8,7 +8,13 @@ use alloc::{string::String, vec::Vec};
 use frame_benchmarking::{define_benchmarks, BenchmarkBatch, BenchmarkConfig, BenchmarkList};
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 use frame_system_benchmarking::Pallet as SystemBench;
-use smartlayer_primitives::commitment::{Commitment, StoredCommitment};
+use smartlayer_primitives::{
+    agreement::{Agreement, InForce, Maintenance, Standing},
+    commitment::{Commitment, StoredCommitment},
+    report::ReportEntry,
+    sla::{Objectives, PenaltySchedule, Template},
+};
+use sp_runtime::{BoundedVec, Permill};
 
 use crate::*;
 
@@ -50,6 +56,24 @@ impl pallet_service_staking::BenchmarkHelper for StoredCommitments {
     fn store(commitment: Commitment) {
         let stored = StoredCommitment { hash: Hash::zero(), block: System::block_number(), commitment };
         pallet_commitment_snapshots::Commitments::<Runtime>::insert(stored.commitment.period, stored);
+    }
+
+    /// Under the first template, with as much maintenance declared as there can be, none of it for the line's period.
+    fn breach(entry: &mut ReportEntry) {
+        let template = pallet_sla_registry::Templates::<Runtime>::get(0).unwrap_or(Template {
+            floor: Objectives::default(),
+            reward_weight: 1,
+            penalty: PenaltySchedule { persistent_after: 1, slash: Permill::from_percent(1) },
+        });
+        let Some(terms) = template.terms(0, template.floor) else { return };
+        entry.breaches = terms.penalty.persistent_after;
+        let maintenance = (1..=4).map(|n| Maintenance { from: entry.period.saturating_add(n), periods: 1 });
+        let agreement = Agreement {
+            in_force: Some(InForce { terms, since: entry.period, standing: Standing::Good }),
+            maintenance: BoundedVec::truncate_from(maintenance.collect()),
+            ..Default::default()
+        };
+        pallet_sla_registry::Agreements::<Runtime>::insert(&entry.node, agreement);
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{bail, ensure, Context, Result};
-use codec::{Decode, DecodeAll, Encode};
+use codec::{Decode, Encode};
 use frame_support::{
     dispatch::{GetCallMetadata, RawOrigin},
     traits::{schedule::DispatchTime, Bounded},
@@ -26,7 +26,7 @@ use smartlayer_primitives::{
     quorum::{attestation, QuorumCertificate},
     report::ReportEntry,
     session::Beneficiary,
-    sla::{Objectives, TestResult},
+    sla::TestResult,
     AccountId, Balance, Hash, Period, SessionId, SLT,
 };
 use smartlayer_runtime::{
@@ -41,7 +41,10 @@ use smartlayer_tests::{
     wait_until,
 };
 use sp_core::sr25519;
-use sp_runtime::Permill;
+use sp_runtime::{
+    traits::{BlakeTwo256, Hash as _},
+    Permill,
+};
 
 /// How long anything that depends on blocks may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -114,14 +117,14 @@ async fn tell(dir: &Path, teller: &Teller) -> Result<()> {
     teller.say("an election made a registered organisation with a judged identity the fifth anchor");
 
     wait_until("the equivocation is reported", ERAS, || async {
-        Ok(chain.read::<u32>(offences_of("//Charlie")).await?.is_some())
+        Ok(chain.read::<u32>(offences_of("//Charlie")?).await?.is_some())
     })
     .await?;
     drop(twin);
     teller.say("the equivocating validator was reported by the others");
 
     chain.slash(&node, &forgiven, teller).await?;
-    chain.upgrade(early, &node, teller).await?;
+    chain.upgrade(early, teller).await?;
     chain.watch(&bob, late, &node).await?;
     teller.say("the watchtower claimed for a node that was away, when its payer closed the session");
 
@@ -306,9 +309,7 @@ impl Chain {
             image: pallet_identity::Data::None,
             twitter: pallet_identity::Data::None,
         };
-        let identity = sp_runtime::traits::HashingFor::<smartlayer_runtime::Block>::default();
-        let _ = identity;
-        let hash = <sp_runtime::traits::BlakeTwo256 as sp_runtime::traits::Hash>::hash_of(&info);
+        let hash = BlakeTwo256::hash_of(&info);
         self.dispatch(uri, pallet_identity::Call::set_identity { info: Box::new(info) }).await?;
         self.dispatch(uri, pallet_identity::Call::request_judgement { reg_index: 0, max_fee: 0 }).await?;
         let judgement = pallet_identity::Call::provide_judgement {
@@ -413,19 +414,22 @@ impl Chain {
         .await?;
         self.send("//User", service_staking::apply_slash(node.clone(), period)).await?;
         ensure!(bond(node.clone()).await? == before - due.amount, "the slash was not {}", due.amount);
-        let cancelled = self.client.submit(&key("//User")?, service_staking::apply_slash(forgiven.clone(), period)).await;
+        let cancelled =
+            self.client.submit(&key("//User")?, service_staking::apply_slash(forgiven.clone(), period)).await;
         ensure!(cancelled.is_err(), "a cancelled slash was executed");
         let state = self.client.best().await?.breaches(forgiven).await?.first().context("a breach")?.state;
         ensure!(state == BreachState::Cancelled && bond(forgiven.clone()).await? == before, "{state:?}");
-        teller.say("one was slashed after the deferral; the other's slash was cancelled by a referendum and not executed");
+        teller.say(
+            "one was slashed after the deferral; the other's slash was cancelled by a referendum and not executed",
+        );
         Ok(())
     }
 
     /// The code is replaced by referendum while a session is open, which closes on the terms that it opened with.
-    async fn upgrade(&self, session: SessionId, node: &AccountId, teller: &Teller) -> Result<()> {
+    async fn upgrade(&self, session: SessionId, teller: &Teller) -> Result<()> {
         let code = smartlayer_next_runtime::WASM_BINARY.context("the next runtime was not built")?.to_vec();
         let before = self.spec_version().await?;
-        let code_hash = <sp_runtime::traits::BlakeTwo256 as sp_runtime::traits::Hash>::hash(&code);
+        let code_hash = BlakeTwo256::hash(&code);
         self.decide(RawOrigin::Root, frame_system::Call::authorize_upgrade { code_hash }.into()).await?;
         self.dispatch("//Alice", frame_system::Call::apply_authorized_upgrade { code }).await?;
         wait_until("the new code runs", PATIENCE, || async { Ok(self.spec_version().await? == before + 1) }).await?;
@@ -441,7 +445,6 @@ impl Chain {
         ensure!(refunded == SLT / 2 + held.storage_deposit, "{refunded} was refunded");
         // No period is committed to meanwhile, so that nothing is minted; era rewards are minted when they are asked for.
         ensure!(issuance - view.total_issuance().await? == SLT / 2 / 20, "not a twentieth was burned");
-        let _ = node;
         teller.say("the session that was open closed on its pinned burn rate");
         Ok(())
     }
@@ -484,6 +487,11 @@ fn raw(call: impl Into<RuntimeCall>) -> Call {
     let names = call.get_call_metadata();
     // The first two bytes are the indices of pallet and call.
     Call::raw(names.pallet_name, names.function_name, call.encode()[2..].to_vec())
+}
+
+/// Where the chain keeps what an offence led to, from its report on.
+fn offences_of(uri: &str) -> Result<Vec<u8>> {
+    Ok(pallet_staking::SlashingSpans::<Runtime>::hashed_key_for(account(uri)?))
 }
 
 fn key(uri: &str) -> Result<Keypair> {

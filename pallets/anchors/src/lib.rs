@@ -73,7 +73,7 @@ mod keys;
 #[cfg(test)]
 mod mock;
 mod set;
-#[cfg(any(feature = "try-runtime", test))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod state;
 #[cfg(test)]
 mod tests;

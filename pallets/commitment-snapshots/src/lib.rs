@@ -80,7 +80,7 @@ mod impls;
 #[cfg(test)]
 mod mock;
 mod proofs;
-#[cfg(any(feature = "try-runtime", test))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod state;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::{Ancestry, Clock, Commitments, Config, Equivocators, LastHash, NextTo
 
 impl<T: Config> Pallet<T> {
     /// Checks what must be true after every block and call.
-    pub(crate) fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
+    pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
         let Some(clock) = Clock::<T>::get() else {
             ensure!(Periods::<T>::iter().next().is_none(), "periods without a clock");
             return Ok(());

@@ -100,7 +100,7 @@ mod notaries;
 mod settle;
 #[cfg(test)]
 mod tests;
-#[cfg(any(feature = "try-runtime", test))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 mod watchtower;
 pub mod weights;

@@ -13,7 +13,7 @@ use crate::{tenure::end, Agreements, Config, LastTest, Pallet, Templates};
 
 impl<T: Config> Pallet<T> {
     /// Checks what must be true after every call.
-    pub(crate) fn do_try_state() -> Result<(), TryRuntimeError> {
+    pub fn do_try_state() -> Result<(), TryRuntimeError> {
         for template in Templates::<T>::iter_values() {
             ensure!(template.penalty.persistent_after > 0, "a template whose breaches are never persistent");
         }

@@ -134,7 +134,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Checks what must always hold.
-    #[cfg(any(feature = "try-runtime", test))]
+    #[cfg(any(feature = "std", feature = "try-runtime"))]
     pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
         use frame_support::traits::fungible::hold::Inspect;
 

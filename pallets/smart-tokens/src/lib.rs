@@ -50,7 +50,7 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
-#[cfg(any(feature = "try-runtime", feature = "runtime-benchmarks", test))]
+#[cfg(any(feature = "std", feature = "try-runtime", feature = "runtime-benchmarks"))]
 extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]

@@ -1,0 +1,2 @@
+//! The fuzzer.
+fn main() {}
