@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
 
+import { WsProvider } from '@polkadot/api';
 import { u8aConcat, u8aToHex } from '@polkadot/util';
 
 import { accounts, burned, SLT } from './src/accounts.js';
@@ -44,6 +45,13 @@ async function send(pair, tx) {
     throw new Error(`${section}.${name}: ${docs.join(' ')}`);
   }
   return { block: status.asFinalized, events };
+}
+
+/** Calls a method that the library does not know. */
+async function rpc(method, ...params) {
+  const provider = new WsProvider(connect.url());
+  await provider.isReady;
+  return provider.send(method, params).finally(() => provider.disconnect());
 }
 
 /** The data of the only event of its kind. */
@@ -163,6 +171,15 @@ test('a token holder votes in a referendum', async (t) => {
   const { tally } = (await api.query.referenda.referendumInfoFor(index)).unwrap().asOngoing;
   assert.equal(tally.ayes.toBigInt(), 20n * SLT);
   assert.equal(tally.nays.toBigInt(), 0n);
+});
+
+test('a validator registers the session keys that its node made', async () => {
+  const { voter } = who;
+  const { keys, proof } = await rpc('author_rotateKeysWithOwner', u8aToHex(voter.publicKey));
+  await assert.rejects(send(who.funder, api.tx.session.setKeys(keys, proof)), /session\.InvalidProof/);
+  await send(voter, api.tx.session.setKeys(keys, proof));
+  assert.equal(u8aToHex((await api.query.session.nextKeys(voter.address)).unwrap().toU8a()), keys);
+  assert.equal(await rpc('author_hasSessionKeys', keys), true);
 });
 
 test('every block since then decodes, with all its events', async () => {
