@@ -27,7 +27,13 @@ before(async () => {
   metadata = await connect.metadataOf(client);
   // Genesis has neither transactions nor events.
   first = Math.max(1, (await client.getFinalizedBlock()).number);
-  who = await accounts('Ferdie', { payer: 'sr25519', node: 'sr25519', voter: 'sr25519', signer: 'sr25519', service: 'sr25519' });
+  who = await accounts('Ferdie', {
+    payer: 'sr25519',
+    node: 'sr25519',
+    voter: 'sr25519',
+    signer: 'sr25519',
+    service: 'sr25519',
+  });
 });
 
 after(() => client?.destroy());

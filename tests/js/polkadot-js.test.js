@@ -23,7 +23,13 @@ before(async () => {
   // Genesis has neither transactions nor events.
   first = Math.max(1, (await api.rpc.chain.getHeader()).number.toNumber());
   // ed25519 keys only sign; what sends transactions here is sr25519.
-  who = await accounts('Eve', { payer: 'sr25519', node: 'sr25519', voter: 'sr25519', signer: 'ed25519', service: 'ed25519' });
+  who = await accounts('Eve', {
+    payer: 'sr25519',
+    node: 'sr25519',
+    voter: 'sr25519',
+    signer: 'ed25519',
+    service: 'ed25519',
+  });
 });
 
 after(() => api?.disconnect());

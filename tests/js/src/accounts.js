@@ -13,7 +13,9 @@ export async function accounts(funder, names) {
   const keyring = new Keyring({ type: 'sr25519', ss58Format: 42 });
   const run = randomBytes(6).toString('hex');
   const pairs = { funder: keyring.addFromUri(`//${funder}`) };
-  for (const [name, type] of Object.entries(names)) pairs[name] = keyring.addFromUri(`//${funder}//${run}//${name}`, {}, type);
+  for (const [name, type] of Object.entries(names)) {
+    pairs[name] = keyring.addFromUri(`//${funder}//${run}//${name}`, {}, type);
+  }
   return pairs;
 }
 

@@ -1,7 +1,11 @@
 // Values of any type in a chain's metadata, as SCALE bytes, written from the type's description alone.
 import { u8aConcat } from '@polkadot/util';
 
-const SIZES = { Bool: 1, Char: 4, U8: 1, U16: 2, U32: 4, U64: 8, U128: 16, U256: 32, I8: 1, I16: 2, I32: 4, I64: 8, I128: 16, I256: 32 };
+const SIZES = {
+  ...{ Bool: 1, Char: 4, Str: 1 },
+  ...{ U8: 1, U16: 2, U32: 4, U64: 8, U128: 16, U256: 32 },
+  ...{ I8: 1, I16: 2, I32: 4, I64: 8, I128: 16, I256: 32 },
+};
 
 /**
  * The plainest value of a type: zeros, empty lists, and the first variant of an enum that does not contain the type again. Nothing if
@@ -9,7 +13,7 @@ const SIZES = { Bool: 1, Char: 4, U8: 1, U16: 2, U32: 4, U64: 8, U128: 16, U256:
  */
 export function plainest(lookup, type, within = []) {
   const { def } = lookup.getSiType(type);
-  if (def.isPrimitive) return new Uint8Array(SIZES[def.asPrimitive.type] ?? 1);
+  if (def.isPrimitive) return new Uint8Array(SIZES[def.asPrimitive.type]);
   if (def.isCompact || def.isSequence || def.isBitSequence) return Uint8Array.of(0);
   if (def.isComposite) return all(lookup, fields(def.asComposite), within);
   if (def.isTuple) return all(lookup, def.asTuple, within);
@@ -32,7 +36,9 @@ export function plainest(lookup, type, within = []) {
 /** One value for each variant of an enum, and the plainest of any other type. */
 export function samples(lookup, type) {
   const { def } = lookup.getSiType(type);
-  const values = def.isVariant ? def.asVariant.variants.map((variant) => ofVariant(lookup, variant)) : [plainest(lookup, type)];
+  const values = def.isVariant
+    ? def.asVariant.variants.map((variant) => ofVariant(lookup, variant))
+    : [plainest(lookup, type)];
   return values.filter((value) => value !== undefined);
 }
 
