@@ -4,6 +4,7 @@
 
 pub mod chain;
 pub mod cli;
+pub mod dashboard;
 pub mod evm;
 pub mod network;
 pub mod process;
