@@ -118,7 +118,8 @@ fn account(name: &str) -> AccountId {
 /// The development anchors, by the names of their keys, which are also those that they are known by.
 const ANCHORS: [&str; 4] = ["Anchor1", "Anchor2", "Anchor3", "Anchor4"];
 
-/// A network on one machine: short epochs, eras, periods and referenda, four anchors whose identities Alice has judged, eight nodes, an issuer, a website and its user.
+/// A network on one machine: short epochs, eras, periods and referenda, four anchors whose identities Alice has judged, eight
+/// nodes, an issuer, a website and its user.
 fn development(validators: &[Validator]) -> Value {
     let anchors = ANCHORS.map(account);
     let others =

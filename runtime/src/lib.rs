@@ -65,7 +65,7 @@ pub type Executive =
 
 /// What a transaction carries beside its call, and what is checked before the call runs.
 ///
-/// [`frame_system::AuthorizeCall`] comes first, so that a call that authorises itself has its origin before the others look at it.
+/// [`frame_system::AuthorizeCall`] comes first, so that a call that authorises itself has its origin before the others look.
 pub type TxExtension = (
     frame_system::AuthorizeCall<Runtime>,
     frame_system::CheckNonZeroSender<Runtime>,

@@ -55,7 +55,7 @@ macro_rules! bounds {
                     <Number as Get<$type>>::get()
                 };
                 let name = concat!(stringify!($module), "::", stringify!($name));
-                assert!(Number::LEAST <= default && default <= Number::MOST, "{name}: the default is out of bounds");
+                assert!((Number::LEAST..=Number::MOST).contains(&default), "{name}: the default is out of bounds");
                 assert_eq!(set(None), default, "{name}");
                 assert_eq!(set(Some(<$type as Bounded>::min_value())), Number::LEAST, "{name}");
                 assert_eq!(set(Some(<$type as Bounded>::max_value())), Number::MOST, "{name}");

@@ -28,7 +28,8 @@ pub mod dynamic_params {
     #[dynamic_pallet_params]
     #[codec(index = 0)]
     pub mod consensus {
-        /// How many slots an epoch has: how long a set of session keys and a piece of randomness last; from 10 blocks to a day's.
+        /// How many slots an epoch has: how long a set of session keys and a piece of randomness last; 10 to as many
+        /// as a day has.
         #[codec(index = 0)]
         pub static EpochDuration: u64 = HOURS as u64;
         /// How many sessions, each as long as an epoch, an era has: how long a set of validators lasts; 1 to 48.
@@ -214,11 +215,12 @@ pub mod dynamic_params {
         /// Blocks between its approval and its execution, at least; from 1 block to 14 days.
         #[codec(index = 3)]
         pub static EnactmentPeriod: BlockNumber = DAYS;
-        /// The decision period, in blocks, of what cannot wait: emergencies and the cancelling of slashes; from 5 blocks to 14 days. Preparing,
-        /// confirming and enacting take at most a twelfth of it each.
+        /// The decision period, in blocks, of what cannot wait: emergencies and the cancelling of slashes; from 5 blocks to 14
+        /// days. Preparing, confirming and enacting take at most a twelfth of it each.
         #[codec(index = 4)]
         pub static ShortPeriod: BlockNumber = DAYS;
-        /// Blocks for which a vote with a conviction of one is locked; from 1 block to 90 days, and never less than `EnactmentPeriod`.
+        /// Blocks for which a vote with a conviction of one is locked; from 1 block to 90 days, and never less than
+        /// `EnactmentPeriod`.
         #[codec(index = 5)]
         pub static VoteLockingPeriod: BlockNumber = 7 * DAYS;
         /// What submitting a referendum takes as a deposit, in planck; 0.1 to 10,000 SLT.
