@@ -12,6 +12,8 @@ Examples:
       Two validators that find each other on this machine.
   smartlayer-node --chain testnet.json --base-path /var/lib/smartlayer
       A full node of the chain in testnet.json; --validator makes it a validator, --state-pruning archive an archive.
+  smartlayer-node --chain testnet.json --base-path /var/lib/smartlayer --offchain-worker always
+      A full node that is a watchtower too: it keeps service nodes' claims, and makes them while those are away.
   smartlayer-node export-chain-spec --chain local --raw --output local.json
       A chain's specification as a file.
 

@@ -1,5 +1,5 @@
 //! What the node answers beyond sc-service's own methods (`author`, `chain`, `state`, `system`, `chainHead_v1`, `chainSpec_v1`,
-//! `transaction_v1`, `archive_v1`): account nonces, fees, and what consensus is doing.
+//! `transaction_v1`, `archive_v1`): account nonces, fees, what consensus is doing, and the watchtower.
 
 use std::sync::Arc;
 
@@ -13,7 +13,10 @@ use smartlayer_runtime::{opaque::Block, BlockNumber, Hash};
 use sp_keystore::KeystorePtr;
 use substrate_frame_rpc_system::{System, SystemApiServer};
 
-use crate::service::{FullBackend, FullClient, FullPool, FullSelectChain};
+use crate::{
+    service::{FullBackend, FullClient, FullPool, FullSelectChain, FullShelf},
+    watchtower::{Watchtower, WatchtowerRpcServer},
+};
 
 /// What the methods need.
 pub struct Dependencies {
@@ -35,6 +38,8 @@ pub struct Dependencies {
     pub justifications: GrandpaJustificationStream<Block>,
     /// Proofs of finality of the past.
     pub finality_proofs: Arc<FinalityProofProvider<FullBackend, Block>>,
+    /// The claims that are kept for service nodes; none where no off-chain worker would make them.
+    pub shelf: Option<FullShelf>,
 }
 
 /// All methods.
@@ -54,10 +59,12 @@ pub fn create(
         voter_state,
         justifications,
         finality_proofs,
+        shelf,
     } = dependencies;
     let mut module = RpcModule::new(());
     module.merge(System::new(client.clone(), pool).into_rpc())?;
     module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
+    module.merge(Watchtower::new(client.clone(), shelf).into_rpc())?;
     module.merge(Babe::new(client, babe, keystore, select_chain).into_rpc())?;
     module.merge(Grandpa::new(executor, authority_set, voter_state, justifications, finality_proofs).into_rpc())?;
     Ok(module)

@@ -13,6 +13,8 @@ use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use smartlayer_runtime::{opaque::Block, Hash, RuntimeApi};
 use sp_consensus_babe::inherents::{BabeCreateInherentDataProviders, InherentDataProvider as SlotProvider};
 
+use crate::watchtower::Shelf;
+
 /// The chain, executed by Wasm alone.
 pub type FullClient =
     sc_service::TFullClient<Block, RuntimeApi, sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>>;
@@ -22,6 +24,8 @@ pub type FullBackend = sc_service::TFullBackend<Block>;
 pub type FullSelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 /// Transactions that wait.
 pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
+/// The claims that the watchtower keeps.
+pub type FullShelf = Shelf<<FullBackend as Backend<Block>>::OffchainStorage>;
 type GrandpaBlockImport = sc_consensus_grandpa::GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
 type GrandpaLink = sc_consensus_grandpa::LinkHalf<Block, FullClient, FullSelectChain>;
 type BabeBlockImport = sc_consensus_babe::BabeBlockImport<
@@ -211,6 +215,12 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, Hash>>(
         );
     }
 
+    // What is kept helps nobody where no worker makes it.
+    let shelf = backend.offchain_storage().filter(|_| config.offchain_worker.enabled).map(Shelf::new);
+    if let (Some(shelf), Some(registry)) = (&shelf, &prometheus) {
+        shelf.register_gauge(registry)?;
+    }
+
     let role = config.role;
     let name = config.network.node_name.clone();
     let enable_grandpa = !config.disable_grandpa;
@@ -238,6 +248,7 @@ pub fn new_full<N: sc_network::NetworkBackend<Block, Hash>>(
                 voter_state: voter_state.clone(),
                 justifications: justifications.clone(),
                 finality_proofs: finality_proofs.clone(),
+                shelf: shelf.clone(),
             };
             crate::rpc::create(dependencies, executor).map_err(|error| ServiceError::Other(error.to_string()))
         })

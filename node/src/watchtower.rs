@@ -124,10 +124,14 @@ pub enum Error {
 
 fn refusal(error: &WatchtowerError) -> &'static str {
     match error {
-        WatchtowerError::NoSuchSession => "at this node's best block there is no such session: it never opened, or it is closed",
+        WatchtowerError::NoSuchSession => {
+            "at this node's best block there is no such session: it never opened, or it is closed"
+        }
         WatchtowerError::NothingNew => "the claim is worth no more than what was settled",
         WatchtowerError::TooEarly => "the notary's round that the allocation is of has not begun",
-        WatchtowerError::BadClaim => "the chain would refuse the claim: a signature, the ticks or the allocation is not good",
+        WatchtowerError::BadClaim => {
+            "the chain would refuse the claim: a signature, the ticks or the allocation is not good"
+        }
         WatchtowerError::Full => "this node keeps as many claims as it can",
     }
 }

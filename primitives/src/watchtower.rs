@@ -69,9 +69,9 @@ pub fn keep(index: &mut Index, claim: &Claim) -> Result<(), WatchtowerError> {
     let (id, session) = (claim.promise.promise.session, claim.session());
     match index.binary_search_by(|kept| kept.id.cmp(&id)) {
         Ok(_) => Ok(()),
-        Err(position) => index
-            .try_insert(position, Kept { id, session, missing_since: None })
-            .map_err(|_| WatchtowerError::Full),
+        Err(position) => {
+            index.try_insert(position, Kept { id, session, missing_since: None }).map_err(|_| WatchtowerError::Full)
+        }
     }
 }
 

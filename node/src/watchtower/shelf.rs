@@ -4,13 +4,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codec::{Decode, Encode};
-use sc_offchain::STORAGE_PREFIX;
 use smartlayer_primitives::{
     promise::Claim,
     watchtower::{claim_key, keep, Index, Kept, INDEX_KEY},
     Balance, SessionId,
 };
-use sp_core::offchain::OffchainStorage;
+use sp_core::offchain::{OffchainStorage, STORAGE_PREFIX};
 use substrate_prometheus_endpoint::{
     prometheus::Opts, register, MetricSource, PrometheusError, Registry, SourcedGauge,
 };

@@ -62,10 +62,28 @@
 //!   members reads each of them once. That cost comes on top of the weight that the elections pallet accounts for.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// What runs on the chain never panics and never wraps.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod benchmarking;
 mod bonds;
 mod impls;
@@ -74,14 +92,20 @@ mod keys;
 mod mock;
 mod set;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
+// Checks that only tests and try-runtime run.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod state;
 #[cfg(test)]
 mod tests;
+// Sums of constants.
+#[allow(clippy::arithmetic_side_effects)]
 pub mod weights;
 
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use frame_support::{

@@ -88,10 +88,28 @@
 //!   one.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// What runs on the chain never panics and never wraps.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod benchmarking;
 mod impls;
 #[cfg(test)]
@@ -101,8 +119,12 @@ mod settle;
 #[cfg(test)]
 mod tests;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
+// Checks that only tests and try-runtime run.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod try_state;
 mod watchtower;
+// Sums of constants.
+#[allow(clippy::arithmetic_side_effects)]
 pub mod weights;
 
 pub use pallet::*;
@@ -115,6 +137,8 @@ pub const FREE_CLAIM_STEP: u128 = 64;
 /// For how many blocks a chain node's watchtower misses a session before it forgets it.
 pub const FORGET_AFTER: u32 = 256;
 
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::{WeightInfo, MAX_BATCH};

@@ -79,10 +79,28 @@
 //!   else are constant.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// What runs on the chain never panics and never wraps.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod benchmarking;
 mod breach_impls;
 #[cfg(test)]
@@ -93,8 +111,12 @@ mod stake_impls;
 #[cfg(test)]
 mod tests;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
+// Checks that only tests and try-runtime run.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod try_state;
 mod types;
+// Sums of constants.
+#[allow(clippy::arithmetic_side_effects)]
 pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -120,6 +142,8 @@ pub const MAX_BREACHES: u32 = 32;
 pub type CreditOf<T> =
     frame_support::traits::fungible::Credit<smartlayer_primitives::AccountId, <T as Config>::Currency>;
 
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use frame_support::{

@@ -78,10 +78,28 @@
 //!   iterates but over those and the active anchors.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// What runs on the chain never panics and never wraps.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod benchmarking;
 mod impls;
 mod judgement;
@@ -92,12 +110,18 @@ mod tenure;
 #[cfg(test)]
 mod tests;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
+// Checks that only tests and try-runtime run.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod try_state;
+// Sums of constants.
+#[allow(clippy::arithmetic_side_effects)]
 pub mod weights;
 
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use super::WeightInfo;

@@ -20,7 +20,7 @@ use crate::pallet::*;
 /// many as they could restore, begun ones counted whole. At least one.
 pub fn copies(redundancy: &Redundancy) -> u32 {
     let restorable = redundancy.shards.div_ceil(redundancy.threshold.max(1));
-    (u32::from(redundancy.serving) + u32::from(restorable)).max(1)
+    u32::from(redundancy.serving).saturating_add(u32::from(restorable)).max(1)
 }
 
 /// The rent of a token type for one period, in planck: `floor` for each of its [`copies`], and so at least `floor`.

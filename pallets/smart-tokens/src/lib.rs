@@ -49,23 +49,45 @@
 //! * **Costs**: every call is constant in storage; specifications are bounded by their types.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// What runs on the chain never panics and never wraps.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 #[cfg(any(feature = "std", feature = "try-runtime", feature = "runtime-benchmarks"))]
 extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod benchmarking;
 mod impls;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
 mod tests;
+// Sums of constants.
+#[allow(clippy::arithmetic_side_effects)]
 pub mod weights;
 
 pub use impls::{copies, rent_per_period};
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use frame_support::{
