@@ -47,11 +47,11 @@ fn build_genesis() -> Storage {
     let mut config: RuntimeGenesisConfig = serde_json::from_value(config).expect("the preset fits; qed");
 
     let numbers = &mut config.parameters_genesis;
-    numbers.commitment_snapshots.period_length = Some(4);
+    numbers.commitment_snapshots.period_length = Some(6);
     numbers.commitment_snapshots.grace = Some(2);
     numbers.commitment_snapshots.max_strikes = Some(2);
     numbers.service_staking.unbonding_delay = Some(10);
-    numbers.service_staking.report_window = Some(24);
+    numbers.service_staking.report_window = Some(30);
     numbers.service_staking.slash_deferral = Some(8);
     numbers.service_staking.reward_history = Some(6);
     numbers.service_staking.pool_release = Some(Permill::from_percent(10));

@@ -101,7 +101,7 @@ pub fn elect(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let cast = cast();
     let mut members = Elected::<Runtime>::get().into_inner();
     let term = choice.once_in(2);
-    if term && choice.once_in(3) {
+    if term && choice.once_in(6) {
         members = choice.some_of(&cast.organisations);
     } else {
         if let Some(leaves) = choice.pick(&members).filter(|_| choice.once_in(2)) {

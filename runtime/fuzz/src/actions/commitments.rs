@@ -31,7 +31,8 @@ pub fn submit(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let waiting: Vec<_> =
         members.iter().map(|m| m.account.clone()).filter(|a| turn(a).is_none_or(|from| from > now)).collect();
 
-    let twist = choice.twist(9);
+    // What comes after them needs commitments: they are right more often than other calls.
+    let twist = if choice.once_in(2) { 0 } else { choice.twist(9) };
     let writer = match twist {
         1 => choice.pick(&waiting)?,
         _ => choice.pick(&in_turn).or_else(|| choice.pick(&cast.organisations))?,

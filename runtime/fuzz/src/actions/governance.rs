@@ -16,8 +16,14 @@ use crate::{cast::cast, choice::Choice, world::Memory};
 /// Money is moved: much of it, sometimes all, so that accounts that others still rely on are emptied.
 pub fn transfer(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let cast = cast();
-    let from = choice.pick(&cast.everybody())?;
     let dest = choice.pick(&cast.everybody())?.into();
+    if choice.once_in(2) {
+        // Who was emptied gets something to go on with.
+        let value = choice.between(0, 20_000 * SLT);
+        let call = pallet_balances::Call::<Runtime>::transfer_allow_death { dest, value };
+        return signed(&cast.registrar, call, Must::Comply);
+    }
+    let from = choice.pick(&cast.everybody())?;
     if choice.once_in(4) {
         return signed(&from, pallet_balances::Call::<Runtime>::transfer_all { dest, keep_alive: false }, Must::Comply);
     }

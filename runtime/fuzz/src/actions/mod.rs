@@ -75,7 +75,7 @@ pub fn choose(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
     type Choose = fn(&mut Choice, &mut Memory) -> Option<Action>;
     const ACTIONS: &[(u64, Choose)] = &[
         (140, |choice, _| Some(Action::Blocks(blocks(choice)))),
-        (120, commitments::submit),
+        (260, commitments::submit),
         (15, commitments::report_equivocation),
         (60, sessions::open),
         (20, sessions::top_up),
@@ -94,12 +94,12 @@ pub fn choose(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
         (30, nodes::unbond),
         (30, nodes::withdraw),
         (15, nodes::chill_or_reenter),
-        (60, nodes::report_breach),
+        (70, nodes::report_breach),
         (35, nodes::apply_slash),
         (10, nodes::cancel_slash),
         (45, nodes::claim_reward),
         (25, nodes::claim_anchor_reward),
-        (140, agreements::negotiate),
+        (260, agreements::negotiate),
         (20, agreements::out_of_turn),
         (12, agreements::end),
         (20, agreements::expire),

@@ -6,9 +6,10 @@ use smartlayer_primitives::{
     merkle::{prove, MerkleProof},
     node::BreachState,
     report::ReportEntry,
+    traits::Agreements,
     AccountId, Period, SLT,
 };
-use smartlayer_runtime::{parameters::bounded, Runtime, RuntimeOrigin, System};
+use smartlayer_runtime::{parameters::bounded, Runtime, RuntimeOrigin, ServiceStaking, SlaRegistry, System};
 
 use super::{moved, signed, Action, Must};
 use crate::{
@@ -79,7 +80,7 @@ pub fn unbond(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let bond = Nodes::<Runtime>::get(&who)?.bond;
     let least = bounded::service_staking::MinBond::get();
     let (amount, wrong) = match choice.twist(2) {
-        0 if choice.once_in(2) => (bond, bond == 0),
+        0 if choice.once_in(5) => (bond, bond == 0),
         0 => (choice.between(1, bond.saturating_sub(least)), false),
         1 => (bond + 1, true),
         _ => (0, true),
@@ -106,7 +107,11 @@ pub fn chill_or_reenter(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
 pub fn report_breach(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
     let who = choice.pick(&cast().everybody())?;
     let twist = choice.twist(3);
-    let (mut entry, mut proof) = line(choice, memory, |entry| twist > 0 || entry.breaches > 0)?;
+    let costly = choice.once_in(2);
+    let (mut entry, mut proof) = line(choice, memory, |entry| {
+        let known = || SlaRegistry::penalty(entry).is_some() && ServiceStaking::reportable(entry.period);
+        twist > 0 || entry.breaches > 0 && (!costly || known())
+    })?;
     match twist {
         1 => entry.breaches = entry.breaches.wrapping_add(1),
         2 => proof.leaf_index = proof.leaf_index.wrapping_add(1),

@@ -1,6 +1,6 @@
 //! Sessions: opened, claimed from in every way, and closed.
 
-use pallet_promise_settlement::{Call, Channels, LastNonce, Pallet, Sessions};
+use pallet_promise_settlement::{Call, Channels, LastNonce, Sessions};
 use smartlayer_primitives::{
     notary::{channel_id, Allocation, Round, MAX_SESSION_NODES},
     payload::Payload,
@@ -166,7 +166,7 @@ pub fn report_over_allocation(choice: &mut Choice, memory: &mut Memory) -> Optio
     let (id, session) = any_that(choice, |session| matches!(session.payee, Payee::Network(_)))?;
     let Payee::Network(notary) = &session.payee else { return None };
     let rounds: Vec<&Round> = notary.former.iter().chain([&notary.current]).collect();
-    let round = *choice.pick(&rounds)?;
+    let round: &Round = choice.pick(&rounds)?;
     let mut allocations: Vec<_> = memory.allocations.get(&(id, round.number))?.values().cloned().collect();
     allocations.truncate(MAX_SESSION_NODES.into());
     let mut wrong = memory.allocated(id, round.number) <= budget(&session, round);
@@ -338,20 +338,4 @@ fn spoil(promise: &Promise, ticks: &mut Option<Ticks>) {
 /// The signature of the same promise on another chain.
 fn elsewhere(promise: &Promise, signer: &AccountId) -> smartlayer_primitives::Signature {
     cast().sign(signer, &promise.signing_payload(&Hash::repeat_byte(1)))
-}
-
-/// Whether the chain would take a claim without a fee.
-pub fn is_free(claim: &Claim) -> bool {
-    use frame_support::traits::Authorize;
-    let call = Call::<Runtime>::claim_authorized { claim: Box::new(claim.clone()) };
-    matches!(call.authorize(sp_runtime::transaction_validity::TransactionSource::External), Some(Ok(_)))
-}
-
-/// What is settled of a count at most.
-pub fn settled(claim: &Claim) -> Balance {
-    let (session, count) = (claim.session(), claim.promise.promise.session);
-    match &claim.allocation {
-        None => Pallet::<Runtime>::session(session).map_or(0, |session| session.claimed()),
-        Some(_) => Channels::<Runtime>::get(session, count).map_or(0, |channel| channel.claimed),
-    }
 }
