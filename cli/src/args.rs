@@ -382,6 +382,12 @@ pub enum SlaCommand {
 pub enum AnchorsCommand {
     /// Show the organisations, who of them is active, and whose turn it is to write
     Show,
+    /// Have the chain look again at whether an organisation is fit to be active, say after its identity was judged
+    Refresh {
+        /// Its account
+        #[arg(value_parser = account)]
+        account: AccountId,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,9 +2,13 @@
 
 use anyhow::Result;
 use serde_json::json;
+use smartlayer_chain_client::calls;
 use smartlayer_primitives::quorum::threshold;
 
-use super::show::{planck, slt, text};
+use super::{
+    node::send,
+    show::{planck, slt, text},
+};
 use crate::{
     args::AnchorsCommand,
     context::Context,
@@ -12,7 +16,17 @@ use crate::{
 };
 
 pub async fn run(context: &Context, command: AnchorsCommand) -> Result<Report> {
-    let AnchorsCommand::Show = command;
+    match command {
+        AnchorsCommand::Show => show(context).await,
+        AnchorsCommand::Refresh { account } => {
+            let done =
+                format!("the chain looked at {account} again; smartlayer anchors show says whether it is active");
+            send(context, calls::anchors::refresh(account), &done).await
+        }
+    }
+}
+
+async fn show(context: &Context) -> Result<Report> {
     let view = context.chain().await?.best().await?;
     let set = view.active_set().await?;
     let elected = view.elected().await?;

@@ -41,7 +41,7 @@ pub async fn run(context: &Context, command: NodeCommand) -> Result<Report> {
 }
 
 /// Sends a call with the key, and says what it did.
-async fn send(context: &Context, call: Call, done: &str) -> Result<Report> {
+pub(super) async fn send(context: &Context, call: Call, done: &str) -> Result<Report> {
     let name = call.name();
     let included = context.chain().await?.submit(&context.key()?, call).await?;
     let value = json!({ "call": name, "fee": planck(included.fee), "block": included.block.hash });

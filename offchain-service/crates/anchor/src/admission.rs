@@ -1,5 +1,5 @@
 //! Admitting nodes: accepting what they propose, testing them, having the other anchors attest the result, and clearing away negotiations
-//! that have lapsed.
+//! that have lapsed and terms that no stake is behind any more.
 //!
 //! Who answers a proposal, the chain says. For the rest the anchors have an order of their own for each node: the first does the work; when
 //! it doesn't, the next does after some blocks.
@@ -55,8 +55,35 @@ enum Work {
     Answer(Terms),
     /// Test it against these terms.
     Test(Terms),
-    /// Remove the negotiation, which has lapsed.
+    /// Remove what does not count any more.
     Remove,
+}
+
+/// Finds the nodes whose terms are in force with too little stake behind them: one node is asked about at a time, all in turn.
+#[derive(Default)]
+struct Sweep {
+    last: Option<AccountId>,
+    unbacked: BTreeSet<AccountId>,
+}
+
+impl Sweep {
+    async fn step(&mut self, shared: &Shared, facts: &Facts) -> Result<()> {
+        self.unbacked.retain(|node| facts.agreements.get(node).is_some_and(|a| a.active_terms().is_some()));
+        let Some(node) = self.next(facts.active().map(|(node, _, _)| node)) else { return Ok(()) };
+        self.last = Some(node.clone());
+        match shared.chain.active_terms(&node).await? {
+            Some(_) => self.unbacked.remove(&node),
+            None => self.unbacked.insert(node),
+        };
+        Ok(())
+    }
+
+    /// The node after the last one, in the order of accounts; after the last of all the first.
+    fn next<'a>(&self, mut nodes: impl Iterator<Item = &'a AccountId>) -> Option<AccountId> {
+        let first = nodes.next()?;
+        let after = std::iter::once(first).chain(nodes).find(|node| self.last.as_ref().is_none_or(|last| *node > last));
+        Some(after.unwrap_or(first).clone())
+    }
 }
 
 fn work(agreement: &Agreement, now: BlockNumber) -> Option<Work> {
@@ -95,6 +122,7 @@ impl Watched {
 pub(crate) async fn run(shared: &Arc<Shared>) {
     let mut facts = shared.facts.subscribe();
     let mut watched: BTreeMap<AccountId, Watched> = BTreeMap::new();
+    let mut sweep = Sweep::default();
     let under_way: Arc<Mutex<BTreeSet<AccountId>>> = Default::default();
     while facts.changed().await.is_ok() {
         let Some(facts) = facts.borrow_and_update().clone() else { continue };
@@ -102,8 +130,11 @@ pub(crate) async fn run(shared: &Arc<Shared>) {
             continue;
         }
         let now = facts.block.number;
+        if let Err(error) = sweep.step(shared, &facts).await {
+            debug!(%error, "could not ask about a node's stake");
+        }
         let waiting = facts.agreements.iter().filter_map(|(node, agreement)| Some((node, work(agreement, now)?)));
-        let waiting: BTreeMap<_, _> = waiting.collect();
+        let waiting: BTreeMap<_, _> = waiting.chain(sweep.unbacked.iter().map(|node| (node, Work::Remove))).collect();
         watched.retain(|node, _| waiting.contains_key(node));
         for (node, work) in waiting {
             let fresh = || Watched { work: work.clone(), since: now, not_before: now };
@@ -147,9 +178,9 @@ async fn accept(shared: &Shared, node: &AccountId) -> Result<()> {
     Ok(())
 }
 
-/// Removes a negotiation that has lapsed.
+/// Removes a negotiation that has lapsed, or terms without stake.
 async fn remove(shared: &Shared, node: &AccountId) -> Result<()> {
-    info!(%node, "a node's negotiation has lapsed");
+    info!(%node, "removing what does not count any more of a node's agreement");
     shared.chain.submit(&shared.key, sla_registry::expire(node.clone())).await?;
     Ok(())
 }
@@ -262,6 +293,17 @@ mod tests {
         assert_eq!((at(Step::Tested, 9), at(Step::Countered { by: AccountId::new([1; 32]) }, 9)), (None, None));
         assert_eq!(at(Step::Tested, 10), Some(Work::Remove));
         assert_eq!(work(&Agreement::default(), 10), None);
+
+        // All nodes are asked about in turn.
+        let nodes: Vec<_> = (1..=3).map(|n| AccountId::new([n; 32])).collect();
+        let mut sweep = Sweep::default();
+        let mut asked = Vec::new();
+        for _ in 0..4 {
+            sweep.last = sweep.next(nodes.iter());
+            asked.extend(sweep.last.clone());
+        }
+        assert_eq!(asked, [&nodes[..], &nodes[..1]].concat());
+        assert_eq!(sweep.next(std::iter::empty()), None);
 
         // The chain says who answers; everything else goes round.
         let turn = |work| Watched { work, since: 100, not_before: 0 }.turn(2);

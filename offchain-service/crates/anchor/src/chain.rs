@@ -12,7 +12,7 @@ use smartlayer_primitives::{
     organisation::Organisation,
     quorum::{AnchorSet, QuorumCertificate},
     report::ReportEntry,
-    sla::TestResult,
+    sla::{Terms, TestResult},
     token::TokenType,
     AccountId, Balance, BlockNumber, Hash, Period, TokenTypeId,
 };
@@ -78,6 +78,8 @@ pub trait Chain: Send + Sync + 'static {
     async fn free_balance(&self, account: &AccountId) -> Result<Balance, Error>;
     /// The anchor whose turn it is to answer what a node proposed; nothing if nothing waits for an answer.
     async fn answering(&self, node: &AccountId) -> Result<Option<AccountId>, Error>;
+    /// The terms under which a node is given work: in force, not suspended, and with the minimum stake behind them.
+    async fn active_terms(&self, node: &AccountId) -> Result<Option<Terms>, Error>;
     /// The reported breaches of a node.
     async fn breaches(&self, node: &AccountId) -> Result<Vec<Breach>, Error>;
     /// The reported breaches of all nodes that have any.
@@ -193,6 +195,10 @@ impl Chain for ChainClient {
 
     async fn answering(&self, node: &AccountId) -> Result<Option<AccountId>, Error> {
         self.finalized()?.answering(node).await
+    }
+
+    async fn active_terms(&self, node: &AccountId) -> Result<Option<Terms>, Error> {
+        self.finalized()?.active_terms(node).await
     }
 
     async fn breaches(&self, node: &AccountId) -> Result<Vec<Breach>, Error> {

@@ -260,6 +260,10 @@ impl Chain for Played {
         }))
     }
 
+    async fn active_terms(&self, node: &AccountId) -> Result<Option<Terms>, Error> {
+        Ok(self.agreement(node).and_then(|agreement| agreement.active_terms().copied()))
+    }
+
     async fn breaches(&self, node: &AccountId) -> Result<Vec<Breach>, Error> {
         Ok(self.state(|s| s.breaches.get(node).cloned().unwrap_or_default()))
     }

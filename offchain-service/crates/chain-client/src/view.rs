@@ -12,7 +12,7 @@ use smartlayer_primitives::{
     organisation::Organisation,
     quorum::AnchorSet,
     session::{Channel, Payee, Session},
-    sla::Template,
+    sla::{Template, Terms},
     token::{Redundancy, TokenType},
     AccountId, Balance, BlockNumber, Hash, Period, SessionId, TemplateId, TokenTypeId,
 };
@@ -179,6 +179,11 @@ impl View {
     /// The anchor whose turn it is to answer what a node proposed; nothing if nothing waits for an answer.
     pub async fn answering(&self, node: &AccountId) -> Result<Option<AccountId>, Error> {
         self.link.view_function(self.block.hash, "SlaRegistry", "answering", node).await
+    }
+
+    /// The terms under which a node is given work: in force, not suspended, and with the minimum stake behind them.
+    pub async fn active_terms(&self, node: &AccountId) -> Result<Option<Terms>, Error> {
+        self.link.view_function(self.block.hash, "SlaRegistry", "active_terms", node).await
     }
 
     /// A master template.

@@ -261,6 +261,7 @@ async fn every_storage(chain: &ChainClient) {
     view.agreements().await.unwrap();
     view.agreement(&alice).await.unwrap();
     assert_eq!(view.answering(&alice).await.unwrap(), None);
+    assert_eq!(view.active_terms(&alice).await.unwrap(), None);
     view.breaches(&alice).await.unwrap();
     view.all_breaches().await.unwrap();
     assert_eq!(view.channel(&Hash::zero(), 0, &alice).await.unwrap(), None);
