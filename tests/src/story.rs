@@ -7,8 +7,8 @@ use anyhow::{bail, ensure, Context, Result};
 use codec::DecodeAll;
 use smartlayer_chain_client::{BlockRef, ChainClient, Event};
 use smartlayer_primitives::{
-    assignment::Assignment, operation::Operation, session::Beneficiary, AccountId, Balance, InstanceId, Period,
-    SessionId, SLT,
+    assignment::Assignment, operation::Operation, session::Beneficiary, token::Redundancy, AccountId, Balance,
+    InstanceId, Period, SessionId, SLT,
 };
 use smartlayer_sdk::{amount, api::ErrorCode, node_service, prove, Error, Options, Payer, TokenClient};
 
@@ -19,7 +19,9 @@ pub const READS: usize = 100;
 /// What each session holds.
 const DEPOSIT: Balance = 5 * SLT;
 /// How many of the example's tickets are placed.
-const TICKETS: usize = 3;
+pub const TICKETS: usize = 3;
+/// How each of them is kept.
+pub const REDUNDANCY: Redundancy = Redundancy { serving: 2, shards: 4, threshold: 2 };
 /// The ticket that is read and redeemed.
 const TICKET: u32 = 1;
 /// How long anything that depends on blocks may take.
@@ -137,7 +139,7 @@ pub async fn tell(network: &mut LocalNetwork, teller: &Teller) -> Result<Outcome
     let chain = network.client.clone();
     let first = chain.finalized()?.block();
 
-    let (token_type, assignments) = publish(network, teller).await?;
+    let (token_type, assignments) = publish(network, teller, REDUNDANCY, TICKETS).await?;
     let instance = InstanceId { token_type, index: TICKET };
 
     // The dApp opens one session to each node that serves the ticket.
@@ -277,6 +279,17 @@ pub async fn tell(network: &mut LocalNetwork, teller: &Teller) -> Result<Outcome
         ensure!(s.paid + s.burned == charged[&s.node], "{} was settled {s:?}, not {}", s.node, charged[&s.node]);
         ensure!(s.burned > 0, "nothing was burned of session {:?}", s.session);
     }
+    for node in [&survivor, &executor] {
+        let income = income(&chain, node, first, last).await?;
+        let closed = sessions.iter().find(|s| s.node == *node).context("the node's session closed")?;
+        ensure!(income.claimed == closed.paid, "{} was paid {income:?}, not {}", network.name_of(node), closed.paid);
+        ensure!(
+            income.after + income.fees == income.before + income.claimed + income.rewards,
+            "the payout did not arrive in {}'s balance: {income:?}",
+            network.name_of(node)
+        );
+        teller.say(format!("{}: {} arrived in its balance", network.name_of(node), amount::format(closed.paid)));
+    }
     let issuance = issuance(&chain, first, last).await?;
     ensure!(
         issuance.after + issuance.burned == issuance.before + issuance.minted,
@@ -287,13 +300,18 @@ pub async fn tell(network: &mut LocalNetwork, teller: &Teller) -> Result<Outcome
 }
 
 /// The issuer registers the flight ticket and stores its first instances; returns the token type and who serves what, by index.
-pub async fn publish(network: &LocalNetwork, teller: &Teller) -> Result<(u32, BTreeMap<u32, Assignment>)> {
-    let token_type = register(network, teller).await?;
-    Ok((token_type, place(network, teller, token_type).await?))
+pub async fn publish(
+    network: &LocalNetwork,
+    teller: &Teller,
+    redundancy: Redundancy,
+    tickets: usize,
+) -> Result<(u32, BTreeMap<u32, Assignment>)> {
+    let token_type = register(network, teller, redundancy).await?;
+    Ok((token_type, place(network, teller, token_type, tickets).await?))
 }
 
 /// The issuer registers the ticket with the command line.
-async fn register(network: &LocalNetwork, teller: &Teller) -> Result<u32> {
+async fn register(network: &LocalNetwork, teller: &Teller, redundancy: Redundancy) -> Result<u32> {
     let script = network.script.to_str().context("a path in UTF-8")?;
     let uri = format!("file://{script}");
     let registered = network
@@ -308,11 +326,11 @@ async fn register(network: &LocalNetwork, teller: &Teller) -> Result<u32> {
             "--key-operation",
             "redeem",
             "--serving",
-            "2",
+            &redundancy.serving.to_string(),
             "--shards",
-            "4",
+            &redundancy.shards.to_string(),
             "--threshold",
-            "2",
+            &redundancy.threshold.to_string(),
             "--periods",
             "1000",
         ])
@@ -323,13 +341,18 @@ async fn register(network: &LocalNetwork, teller: &Teller) -> Result<u32> {
 }
 
 /// The issuer stores the instances; the anchors choose who serves and who holds shards.
-async fn place(network: &LocalNetwork, teller: &Teller, token_type: u32) -> Result<BTreeMap<u32, Assignment>> {
+async fn place(
+    network: &LocalNetwork,
+    teller: &Teller,
+    token_type: u32,
+    tickets: usize,
+) -> Result<BTreeMap<u32, Assignment>> {
     let issuer = network.user("Issuer")?;
     let anchor = &network.anchors[0].endpoints.http;
     let mut assignments = BTreeMap::new();
     let dapp = network.key("Dapp")?;
     let tokens = TokenClient::new(Payer::new(network.client.clone(), dapp), Options::default());
-    for described in network.tickets()?.into_iter().take(TICKETS) {
+    for described in network.tickets()?.into_iter().take(tickets) {
         let ticket = described.index;
         let values = network.values_file(&described)?;
         issuer
@@ -452,6 +475,39 @@ async fn closed_sessions(
         }
     }
     Ok(closed)
+}
+
+/// How a node's free balance moved between two blocks, in planck.
+#[derive(Debug, Default)]
+struct Income {
+    before: Balance,
+    after: Balance,
+    /// What claims paid it.
+    claimed: Balance,
+    /// What it earned for periods.
+    rewards: Balance,
+    /// What it paid for transactions.
+    fees: Balance,
+}
+
+/// How `node`'s balance moved after `first` up to `last`: the ends from storage, the parts from the events of every block between.
+async fn income(chain: &ChainClient, node: &AccountId, first: BlockRef, last: BlockRef) -> Result<Income> {
+    let mut income = Income {
+        before: chain.at(first)?.balance(node).await?.free,
+        after: chain.at(last)?.balance(node).await?.free,
+        ..Income::default()
+    };
+    for number in first.number + 1..=last.number {
+        for record in chain.events_at(chain.block(number).await?).await? {
+            match record.event {
+                Event::SessionClaimed { node: of, paid, .. } if of == *node => income.claimed += paid,
+                Event::RewardPaid { node: of, amount, .. } if of == *node => income.rewards += amount,
+                Event::FeePaid { who, actual_fee, .. } if who == *node => income.fees += actual_fee,
+                _ => {}
+            }
+        }
+    }
+    Ok(income)
 }
 
 /// How issuance moved after `first` up to `last`: the totals from storage, the parts from the events of every block between.

@@ -3,6 +3,7 @@
 //! Needs anvil at the path in `ANVIL`, as `scripts/test` sets it; without it this says that it was skipped.
 
 use std::{
+    cell::RefCell,
     collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
@@ -19,9 +20,10 @@ use smartlayer_primitives::{
     operation::Operation,
     payload::Payload,
     promise::{call_hash, Promise, SignedPromise},
+    token::Redundancy,
     AccountId, Balance, Hash, InstanceId, SessionId, SLT,
 };
-use smartlayer_sdk::{http_client, node_service, Payer, ServiceClient};
+use smartlayer_sdk::{http_client, node_service, Options, Payer, ServiceClient, TokenClient};
 use smartlayer_tests::{
     network::{LocalNetwork, Plan},
     rpc,
@@ -56,6 +58,10 @@ async fn tell(plan: &Plan, teller: &Teller) -> Result<()> {
     teller.say("bad payments were refused, each with its own reason, and cost nothing");
     a_stand_in_writes(&mut network).await?;
     teller.say("a stand-in wrote while the anchor on duty was dead");
+    an_instance_survives_its_server(&mut network, teller).await?;
+    teller.say("an instance whose only server died was restored from shards and served by another node");
+    the_chain_goes_away(&mut network, &outcome).await?;
+    teller.say("a node without its chain said so, took no more than was held, and went on when the chain was back");
     everything_is_described(&network)?;
     the_reference_lists_the_nodes_methods(&network, &plan.repository).await?;
     let longest = network.stop().await?;
@@ -218,6 +224,105 @@ async fn a_stand_in_writes(network: &mut LocalNetwork) -> Result<()> {
     ensure!(written.commitment.writer != on_duty, "the dead anchor wrote");
     ensure!(view.strikes(&on_duty).await? > strikes, "the missed duty is no strike");
     network.node_mut(&on_duty)?.process.restart()
+}
+
+/// The only node that has the whole state dies, and a holder of a shard with it: what is left is just enough.
+async fn an_instance_survives_its_server(network: &mut LocalNetwork, teller: &Teller) -> Result<()> {
+    let redundancy = Redundancy { serving: 1, shards: 3, threshold: 2 };
+    let (token_type, assignments) = story::publish(network, teller, redundancy, 1).await?;
+    let (index, before) = assignments.into_iter().next().context("one ticket")?;
+    let instance = InstanceId { token_type, index };
+    let payer = Payer::new(network.client.clone(), network.key("User")?);
+    let tokens = TokenClient::new(payer.clone(), Options::default());
+    payer.open(&before.serving[0], SLT).await?;
+    let written = tokens.attributes(instance).await?.paid.result.attributes;
+
+    let dead = [before.serving[0].clone(), before.holdings[0].node.clone()];
+    for node in &dead {
+        network.node_mut(node)?.process.kill()?;
+    }
+    let found = RefCell::new(None);
+    // The anchors may find them dead one after the other.
+    wait_until("other nodes have the parts of both", Duration::from_secs(300), || async {
+        network.check()?;
+        let assignment = tokens.assignment(instance, true).await?;
+        let mut nodes = assignment.serving.iter().chain(assignment.holdings.iter().map(|h| &h.node));
+        let moved = !nodes.any(|node| dead.contains(node));
+        *found.borrow_mut() = moved.then_some(assignment);
+        Ok(moved)
+    })
+    .await?;
+    let after = found.into_inner().context("the new assignment")?;
+    ensure!((after.serving.len(), after.holdings.len()) == (1, 3), "{after:?} is not what was asked for");
+    ensure!(after.state_hash == before.state_hash, "the state changed on the way");
+    payer.open(&after.serving[0], SLT).await?;
+    let answered = tokens.attributes(instance).await?;
+    ensure!(answered.node == after.serving[0], "{} answered", answered.node);
+    ensure!(answered.paid.result.attributes == written, "{:?} is not {written:?}", answered.paid.result.attributes);
+    for node in &dead {
+        network.node_mut(node)?.process.restart()?;
+    }
+    Ok(())
+}
+
+/// The chain node that the services are connected to dies and comes back.
+async fn the_chain_goes_away(network: &mut LocalNetwork, outcome: &Outcome) -> Result<()> {
+    let chain = network.client.clone();
+    let genesis = chain.genesis_hash();
+    let http = http_client(Duration::from_secs(30));
+    let user = network.key("User")?;
+    let payer = Payer::new(chain.clone(), user.clone());
+    let node = network.nodes.iter().find(|n| n.account == outcome.survivor).context("the survivor")?;
+    let [health, metrics] = ["health", "metrics"].map(|path| format!("{}/{path}", node.endpoints.metrics));
+    let service = node_service(&chain, &http, &outcome.survivor).await?;
+    let instance = InstanceId { token_type: outcome.token_type, index: 1 };
+    let session = payer.open(&outcome.survivor, SLT / 10).await?;
+    let params = json!({ "instance": { "tokenType": instance.token_type, "index": instance.index } });
+    let price = payer.call::<Value>(&service, session, "token_attributes", params, SLT).await?.charged();
+
+    network.chain[0].process.kill()?;
+    let connected = || async { Ok::<_, anyhow::Error>(service.node_info().await?.chain.connected) };
+    wait_until("node_info says that the chain is away", Duration::from_secs(60), || async { Ok(!connected().await?) })
+        .await?;
+    ensure!(http.get(&health).send().await?.status() == 503, "the node calls itself healthy");
+    wait_until("the metrics say so too", Duration::from_secs(10), || async {
+        Ok(http.get(&metrics).send().await?.text().await?.contains("service_chain_connected 0"))
+    })
+    .await?;
+
+    // What was held is still good for a while; not a planck more, and nothing that was never seen.
+    let attempt = Attempt { network, service, node: outcome.survivor.clone(), signer: user, instance, http };
+    let body = attempt.body();
+    let terms = attempt.service.session_terms().await?.terms;
+    let good = attempt.promise(session, 2 * price, &body, &genesis);
+    let (status, code) =
+        attempt.post(body.clone(), &PaymentPayload::new(&x402::offer(&terms, price, 30), &good)).await?;
+    ensure!((status, code) == (200, None), "a promise within what is held: {status} {code:?}");
+    let calls = SLT / 10 / price;
+    for n in 3..=calls {
+        let promise = attempt.promise(session, n * price, &body, &genesis);
+        let payment = PaymentPayload::new(&x402::offer(&terms, price, 30), &promise);
+        let (status, code) = attempt.post(body.clone(), &payment).await?;
+        ensure!((status, code) == (200, None), "promise {n} within what is held: {status} {code:?}");
+    }
+    attempt
+        .refused(&attempt.promise(session, (calls + 1) * price, &body, &genesis), body.clone(), ErrorCode::OverDeposit)
+        .await?;
+    let unseen = attempt.promise(Hash::repeat_byte(9), price, &body, &genesis);
+    let (status, code) = attempt.post(body, &PaymentPayload::new(&x402::offer(&terms, price, 30), &unseen)).await?;
+    ensure!(code == Some(ErrorCode::ChainUnavailable), "a session that was never seen: {status} {code:?}");
+    let service = attempt.service;
+
+    network.chain[0].process.restart()?;
+    wait_until("node_info says that the chain is back", Duration::from_secs(120), || async {
+        Ok(service.node_info().await?.chain.connected)
+    })
+    .await?;
+    payer.close(&service, session).await?;
+    wait_until("the session is settled", Duration::from_secs(120), || async {
+        Ok(chain.finalized()?.session(&session).await?.is_none())
+    })
+    .await
 }
 
 /// docs/reference/node.md lists what a node really answers.

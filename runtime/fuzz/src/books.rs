@@ -76,7 +76,8 @@ impl Books {
     /// Notes what only now can be seen.
     fn remember(&mut self) {
         self.nodes = pallet_service_staking::Nodes::<Runtime>::iter().collect();
-        self.deferred = self.nodes.keys().map(|node| (node.clone(), ServiceStaking::deferred_slashes(node.clone()))).collect();
+        self.deferred =
+            self.nodes.keys().map(|node| (node.clone(), ServiceStaking::deferred_slashes(node.clone()))).collect();
     }
 
     /// Notes how the running period ends, if it is the last block of it. To be called before each block.

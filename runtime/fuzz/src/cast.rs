@@ -57,9 +57,8 @@ impl Cast {
             names.iter().map(one).collect()
         };
         let nodes = named(&["Node1", "Node2", "Node3", "Node4", "Node5", "Node6", "Node7", "Node9"]);
-        let organisations = named(&[
-            "Anchor1", "Anchor2", "Anchor3", "Anchor4", "Anchor5", "Anchor6", "Anchor7", "Anchor8", "Anchor9",
-        ]);
+        let organisations =
+            named(&["Anchor1", "Anchor2", "Anchor3", "Anchor4", "Anchor5", "Anchor6", "Anchor7", "Anchor8", "Anchor9"]);
         let payers = named(&["Dapp", "User", "Ferdie"]);
         let issuers = named(&["Issuer", "Eve"]);
         let others = named(&["Bob", "Charlie", "Nobody"]);
@@ -90,18 +89,7 @@ impl Cast {
         let signers = [b's', b'e', b'c'].map(|kind| from_seed(kind, 0)).to_vec();
         let anchor_keys =
             (0..24).map(|number| AnchorKey::from_raw(*AsRef::<[u8; 32]>::as_ref(&from_seed(b'a', number)))).collect();
-        Self {
-            nodes,
-            service_keys,
-            organisations,
-            anchor_keys,
-            payers,
-            signers,
-            issuers,
-            others,
-            registrar,
-            pairs,
-        }
+        Self { nodes, service_keys, organisations, anchor_keys, payers, signers, issuers, others, registrar, pairs }
     }
 
     /// Everybody who has money from the beginning.

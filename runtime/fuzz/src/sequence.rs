@@ -229,8 +229,7 @@ impl Run {
                 self.check()
             }
             Action::FreeClaim(claim) => {
-                let call: RuntimeCall =
-                    pallet_promise_settlement::Call::<Runtime>::claim_authorized { claim }.into();
+                let call: RuntimeCall = pallet_promise_settlement::Call::<Runtime>::claim_authorized { claim }.into();
                 let valid = call.authorize(TransactionSource::External);
                 match valid {
                     Some(Ok(_)) => {
@@ -245,7 +244,9 @@ impl Run {
             }
             Action::Call(call) => {
                 let mut call = *call;
-                if let RuntimeCall::ServiceStaking(pallet_service_staking::Call::report_breach { entry, .. }) = &call.call {
+                if let RuntimeCall::ServiceStaking(pallet_service_staking::Call::report_breach { entry, .. }) =
+                    &call.call
+                {
                     if call.must == Must::Comply && must_be_taken(books, entry, &self.memory) {
                         call.must = Must::Succeed;
                     }

@@ -61,7 +61,7 @@ async fn run(arguments: Arguments) -> Result<bool> {
     let teller = Teller::quiet();
     let mut network = LocalNetwork::start(&plan, &teller).await?;
     story::nodes_are_active(&network, &teller).await?;
-    let (token_type, assignments) = story::publish(&network, &teller).await?;
+    let (token_type, assignments) = story::publish(&network, &teller, story::REDUNDANCY, story::TICKETS).await?;
     let (index, assignment) = assignments.first_key_value().context("an instance was placed")?;
     let instance = InstanceId { token_type, index: *index };
     let node = assignment.serving[0].clone();

@@ -5,8 +5,16 @@ use smartlayer_primitives::{SessionId, SLT};
 
 use crate::node::Node;
 
-/// Follows the chain until the service stops. Blocks that come while the chain was away are all looked at.
+/// Follows the chain until the service stops, and says all the while whether it is there.
 pub(crate) async fn run(node: &Node) {
+    tokio::select! {
+        () = follow(node) => {}
+        () = watch_status(node) => {}
+    }
+}
+
+/// Takes in block after block; never ends. Blocks that come while the chain was away are all looked at.
+async fn follow(node: &Node) {
     let mut last = node.chain.status().finalized;
     let mut committed = 0;
     // Sessions that promised something before the last stop: what happened to them since?
@@ -17,11 +25,7 @@ pub(crate) async fn run(node: &Node) {
     resume(node, &mut resuming).await;
     catch_up(node).await;
     loop {
-        let watch_status = watch_status(node);
-        let block = tokio::select! {
-            block = node.chain.next_block(last) => block,
-            never = watch_status => never,
-        };
+        let block = node.chain.next_block(last).await;
         last = block.number;
         node.metrics.finalized_block.set(i64::from(block.number));
         resume(node, &mut resuming).await;
@@ -60,8 +64,8 @@ async fn catch_up(node: &Node) {
     }
 }
 
-/// Keeps the connection's metric up to date; never ends.
-async fn watch_status<T>(node: &Node) -> T {
+/// Keeps the connection's metric up to date, also while a block is being taken in; never ends.
+async fn watch_status(node: &Node) {
     loop {
         node.metrics.chain_connected.set(i64::from(node.chain.status().connected));
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;

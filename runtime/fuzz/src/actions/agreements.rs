@@ -93,7 +93,11 @@ fn record_test(choice: &mut Choice, node: AccountId) -> Option<Action> {
     let members = active().members.len();
     let needed = quorum();
     let first = choice.below(members as u64) as usize;
-    let count = if twist == 3 { needed - 1 } else { needed + choice.below((members - needed.min(members)) as u64 + 1) as usize };
+    let count = if twist == 3 {
+        needed - 1
+    } else {
+        needed + choice.below((members - needed.min(members)) as u64 + 1) as usize
+    };
     let mut certificate = certify(cast, hash, (0..count).map(|i| (first + i) % members.max(1)));
     match twist {
         4 => result.passed = !result.passed,
@@ -142,8 +146,10 @@ pub fn declare_maintenance(choice: &mut Choice, _: &mut Memory) -> Option<Action
 }
 
 pub fn set_template(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
-    let mut penalty =
-        PenaltySchedule { persistent_after: 1 + choice.below(4) as u16, slash: Permill::from_parts(choice.below(1_000_001) as u32) };
+    let mut penalty = PenaltySchedule {
+        persistent_after: 1 + choice.below(4) as u16,
+        slash: Permill::from_parts(choice.below(1_000_001) as u32),
+    };
     let twist = choice.twist(2);
     if twist == 1 {
         penalty.persistent_after = 0;

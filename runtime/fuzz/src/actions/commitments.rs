@@ -2,11 +2,7 @@
 
 use pallet_commitment_snapshots::{Call, NextToCommit, Pallet, Periods};
 use smartlayer_primitives::{
-    agreement::Agreement,
-    commitment::Equivocation,
-    payload::Payload,
-    quorum::attestation,
-    report::ReportEntry,
+    agreement::Agreement, commitment::Equivocation, payload::Payload, quorum::attestation, report::ReportEntry,
     AccountId, Hash, Period,
 };
 use smartlayer_runtime::{Runtime, System};

@@ -3,7 +3,9 @@
 use smartlayer_primitives::{Balance, SLT};
 use smartlayer_runtime::{
     parameters::{
-        dynamic_params::{anchors, commitment_snapshots, consensus, promise_settlement, service_staking, sla_registry, smart_tokens},
+        dynamic_params::{
+            anchors, commitment_snapshots, consensus, promise_settlement, service_staking, sla_registry, smart_tokens,
+        },
         RuntimeParameters as P,
     },
     Runtime, RuntimeOrigin,
@@ -73,9 +75,10 @@ pub fn set_parameter(choice: &mut Choice, memory: &mut Memory) -> Option<Action>
             promise_settlement::OverAllocationSlash,
             part,
         )),
-        14 => {
-            P::CommitmentSnapshots(commitment_snapshots::Parameters::MaxStrikes(commitment_snapshots::MaxStrikes, blocks))
-        }
+        14 => P::CommitmentSnapshots(commitment_snapshots::Parameters::MaxStrikes(
+            commitment_snapshots::MaxStrikes,
+            blocks,
+        )),
         15 => P::CommitmentSnapshots(commitment_snapshots::Parameters::EquivocationSlash(
             commitment_snapshots::EquivocationSlash,
             part,

@@ -1,11 +1,11 @@
 //! What can happen in a step: who calls what, right or wrong on purpose.
 
+mod agreements;
 mod anchors;
 mod commitments;
 mod governance;
 mod nodes;
 mod sessions;
-mod agreements;
 mod tokens;
 
 use smartlayer_primitives::{promise::Claim, AccountId};

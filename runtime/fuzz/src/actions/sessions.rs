@@ -209,12 +209,7 @@ fn any_that(choice: &mut Choice, is_wanted: impl Fn(&Session) -> bool) -> Option
 }
 
 /// A claim from a session, good in half of the cases, and what must come of it.
-pub fn build(
-    choice: &mut Choice,
-    memory: &mut Memory,
-    id: SessionId,
-    session: &Session,
-) -> Option<(Claim, Must)> {
+pub fn build(choice: &mut Choice, memory: &mut Memory, id: SessionId, session: &Session) -> Option<(Claim, Must)> {
     match &session.payee {
         Payee::Node(_) => Some(for_node(choice, memory, id, session)),
         Payee::Network(notary) => {
@@ -275,7 +270,11 @@ fn for_network(
     let left = budget.saturating_sub(allocated);
     // Most notaries are honest.
     let cap = before
-        + if choice.once_in(12) { choice.between(left, session.deposit.saturating_mul(2)) } else { choice.between(0, left) };
+        + if choice.once_in(12) {
+            choice.between(left, session.deposit.saturating_mul(2))
+        } else {
+            choice.between(0, left)
+        };
     if allocated - before + cap > budget {
         memory.dishonest.insert((id, round.number));
     }

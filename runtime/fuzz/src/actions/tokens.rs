@@ -11,7 +11,11 @@ use smartlayer_runtime::{parameters::bounded, Runtime};
 use sp_runtime::Permill;
 
 use super::{signed, Action, Must};
-use crate::{cast::cast, choice::Choice, world::{bytes, Memory}};
+use crate::{
+    cast::cast,
+    choice::Choice,
+    world::{bytes, Memory},
+};
 
 pub fn register(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let most = bounded::smart_tokens::MaxRevenueShare::get();
