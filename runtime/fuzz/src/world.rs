@@ -13,12 +13,12 @@ use smartlayer_primitives::{
     notary::{Allocation, SignedAllocation},
     payload::Payload,
     promise::{Claim, Promise, SignedPromise},
-    quorum::{attestation, threshold, AnchorKey, AnchorSet, QuorumCertificate},
+    quorum::{attestation, threshold, AnchorKey, AnchorSet, AnchorSignature, QuorumCertificate},
     report::ReportEntry,
     AccountId, Balance, Hash, Period, SessionId, Signature, SLT,
 };
 use smartlayer_runtime::{
-    genesis_presets::get_preset, AllPalletsWithSystem, Anchors, BuildStorage, CommitmentSnapshots, PromiseSettlement,
+    genesis_presets::get_preset, Anchors, BuildStorage, CommitmentSnapshots, PromiseSettlement,
     Runtime, RuntimeGenesisConfig, RuntimeOrigin, ServiceStaking, SlaRegistry, SmartTokens, System,
 };
 use sp_io::TestExternalities;
@@ -172,12 +172,6 @@ pub fn try_state() -> Result<(), String> {
     named("smart-tokens", SmartTokens::do_try_state())
 }
 
-/// The names of all pallets, so that a renamed one does not silently fall out of the counts.
-pub fn pallet_count() -> usize {
-    use frame_support::traits::PalletsInfoAccess;
-    AllPalletsWithSystem::infos().len()
-}
-
 /// What the actors remember.
 #[derive(Default)]
 pub struct Memory {
@@ -253,12 +247,22 @@ pub fn quorum() -> usize {
     threshold(active().members.len())
 }
 
-/// A certificate by these members of the active set.
+/// A certificate by these members of the active set, with keys of the cast.
 pub fn certify(cast: &Cast, hash: Hash, signers: impl IntoIterator<Item = usize>) -> QuorumCertificate {
+    let members = active().members;
+    certify_with(hash, signers, |position, message| cast.sign_as_anchor(&members[position].key, message))
+}
+
+/// A certificate by these members of the active set.
+pub fn certify_with(
+    hash: Hash,
+    signers: impl IntoIterator<Item = usize>,
+    sign: impl Fn(usize, &[u8]) -> AnchorSignature,
+) -> QuorumCertificate {
     let set = active();
     let message = attestation(&genesis_hash(), hash);
-    let sign = |position: usize| set.members.get(position).map(|m| (position, cast.sign_as_anchor(&m.key, &message)));
-    set.certificate(signers.into_iter().filter_map(sign))
+    let there = signers.into_iter().filter(|position| *position < set.members.len());
+    set.certificate(there.map(|position| (position, sign(position, &message))))
 }
 
 /// A signature that is good for nothing.
