@@ -22,7 +22,7 @@ pub struct ReportEntry {
     /// How far it reached its objectives.
     pub score: Permill,
     /// How many periods in a row, this one included, the node was below an objective with confidence (not by a single unlucky
-    /// sample) and outside declared maintenance. Zero if it was not.
+    /// sample). Zero if it was not. Periods of declared maintenance are left out: they carry the count of the period before.
     pub breaches: u16,
     /// What its reward is proportional to.
     pub reward_weight: u128,

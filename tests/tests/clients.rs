@@ -30,7 +30,7 @@ async fn the_usual_clients_work_with_no_custom_types() -> Result<()> {
 
     let logs = dir.path().join("logs");
     fs::create_dir(&logs)?;
-    let spec = chain::export_spec(dir.path())?;
+    let spec = chain::export_spec(dir.path(), "local")?;
     // Two, because with one of two validators nothing gets final.
     let alice = ChainNode::start(dir.path(), &logs, &spec, "alice", None).await?;
     let bob = ChainNode::start(dir.path(), &logs, &spec, "bob", Some(&alice.multiaddr)).await?;

@@ -7,8 +7,8 @@ use std::{path::Path, time::Duration};
 use anyhow::{bail, ensure, Context, Result};
 use codec::{Decode, Encode};
 use frame_support::{
-    dispatch::{GetCallMetadata, RawOrigin},
-    traits::{schedule::DispatchTime, Bounded},
+    dispatch::RawOrigin,
+    traits::{schedule::DispatchTime, Bounded, GetCallMetadata},
 };
 use pallet_conviction_voting::{AccountVote, Conviction, Vote};
 use pallet_referenda::{ReferendumCount, ReferendumInfo, ReferendumInfoFor};
@@ -352,7 +352,7 @@ impl Chain {
                 }
             }
             let uri = on_duty.context("somebody is on duty")?;
-            let from = view.writable_from(period, account(uri)?).await?.context("a turn")?;
+            let from = view.writable_from(period, &account(uri)?).await?.context("a turn")?;
             if view.block().number < from {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 continue;

@@ -107,7 +107,8 @@ impl<S: OffchainStorage> Shelf<S> {
 impl<S: OffchainStorage + 'static> Shelf<S> {
     /// Shows in Prometheus how many claims are kept. It is counted whenever it is looked at, since the worker takes claims out.
     pub fn register_gauge(&self, registry: &Registry) -> Result<(), PrometheusError> {
-        let about = Opts::new("smartlayer_watchtower_kept_claims", "Claims that the watchtower keeps for service nodes.");
+        let about =
+            Opts::new("smartlayer_watchtower_kept_claims", "Claims that the watchtower keeps for service nodes.");
         register(SourcedGauge::new(&about, self.clone())?, registry).map(drop)
     }
 }

@@ -36,7 +36,10 @@ fn time(anchors: u32) -> f64 {
     pairs.sort_by_key(|pair| pair.public().0);
     let members: Vec<_> =
         pairs.iter().map(|pair| Member { account: pair.public().into(), key: pair.public() }).collect();
-    pallet_anchors::ActiveSet::<Runtime>::put(AnchorSet { id: 99, members: members.try_into().expect("they fit; qed") });
+    pallet_anchors::ActiveSet::<Runtime>::put(AnchorSet {
+        id: 99,
+        members: members.try_into().expect("they fit; qed"),
+    });
     while pallet_commitment_snapshots::Clock::<Runtime>::get().is_none_or(|clock| clock.period == 0) {
         next_block();
     }

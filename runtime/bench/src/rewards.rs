@@ -76,8 +76,7 @@ fn time(report: &[ReportEntry], proof: &MerkleProof) -> f64 {
     Balances::mint_into(&ServiceStaking::pot_account(), nodes).expect("it can be minted; qed");
     let entry = &report[proof.leaf_index as usize];
     let times = (0..501).map(|_| {
-        let (origin, entry, proof) =
-            (RuntimeOrigin::signed(cast().payers[0].clone()), entry.clone(), proof.clone());
+        let (origin, entry, proof) = (RuntimeOrigin::signed(cast().payers[0].clone()), entry.clone(), proof.clone());
         micros_of(|| ServiceStaking::claim_reward(origin, entry, proof).expect("it is owed; qed"))
     });
     median(times.collect())

@@ -12,6 +12,7 @@ use frame_support::{
 };
 use smartlayer_primitives::AccountId;
 use smartlayer_runtime::{configs::governance::ElectedAnchors, Anchors, Runtime, RuntimeCall, RuntimeOrigin};
+use sp_io::TestExternalities;
 use sp_runtime::{traits::Dispatchable, transaction_validity::TransactionSource};
 
 use crate::{
@@ -125,7 +126,7 @@ pub fn run(steps: &[u64]) -> Result<Counts, Failure> {
 /// Runs a sequence on a new chain, and shows each step with its action first.
 pub fn run_with(steps: &[u64], show: impl Fn(usize, &str)) -> Result<Counts, Failure> {
     let mut run = Run { counts: Counts::default(), memory: Memory::default(), step: 0, action: "set-up".into() };
-    let result = catch_unwind(AssertUnwindSafe(|| genesis().execute_with(|| run.all(steps, &show))));
+    let result = catch_unwind(AssertUnwindSafe(|| run.all(steps, &show)));
     match result {
         Ok(Ok(())) => {
             run.counts.sequences = 1;
@@ -187,36 +188,52 @@ struct Run {
 
 impl Run {
     fn all(&mut self, steps: &[u64], show: &impl Fn(usize, &str)) -> Result<(), String> {
-        set_up();
-        frame_system::Pallet::<Runtime>::reset_events();
-        try_state()?;
-        let mut books = Books::open();
+        let mut chain = genesis();
+        let mut books = chain.execute_with(|| {
+            set_up();
+            frame_system::Pallet::<Runtime>::reset_events();
+            try_state().map(|()| Books::open())
+        })?;
         for (step, seed) in steps.iter().enumerate() {
             self.step = step;
-            let mut choice = Choice::of(*seed);
-            let Some(action) = choose(&mut choice, &mut self.memory) else { continue };
+            let action = chain.execute_with(|| choose(&mut Choice::of(*seed), &mut self.memory));
+            let Some(action) = action else { continue };
             self.counts.steps += 1;
             self.action = describe(&action);
             show(step, &self.action);
-            self.act(action, &mut books)?;
+            match action {
+                Action::Blocks(count) => self.pass(count, &mut chain, &mut books)?,
+                other => chain.execute_with(|| self.act(other, &mut books))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets blocks pass.
+    fn pass(&mut self, count: u32, chain: &mut TestExternalities, books: &mut Books) -> Result<(), String> {
+        for passed in 1..=count {
+            chain.execute_with(|| {
+                books.before_block();
+                next_block();
+                self.counts.blocks += 1;
+                if count <= LONG || passed % LONG == 0 || passed == count {
+                    books.book(None, &self.memory)?;
+                    self.check()?;
+                }
+                Ok::<_, String>(())
+            })?;
+            // As at the end of real blocks. What was removed would lie in the way of everything that iterates otherwise.
+            if passed % LONG == 0 || passed == count {
+                chain.commit_all()?;
+            }
         }
         Ok(())
     }
 
     fn act(&mut self, action: Action, books: &mut Books) -> Result<(), String> {
         match action {
-            Action::Blocks(count) => {
-                for passed in 1..=count {
-                    books.before_block();
-                    next_block();
-                    self.counts.blocks += 1;
-                    if count <= LONG || passed % LONG == 0 || passed == count {
-                        books.book(None, &self.memory)?;
-                        self.check()?;
-                    }
-                }
-                Ok(())
-            }
+            // Blocks pass outside of the chain.
+            Action::Blocks(_) => Ok(()),
             Action::Elect { members, term } => {
                 let old = pallet_anchors::Elected::<Runtime>::get().into_inner();
                 let (incoming, outgoing) = changes(&old, &members);

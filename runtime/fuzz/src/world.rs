@@ -18,8 +18,8 @@ use smartlayer_primitives::{
     AccountId, Balance, Hash, Period, SessionId, Signature, SLT,
 };
 use smartlayer_runtime::{
-    genesis_presets::get_preset, Anchors, BuildStorage, CommitmentSnapshots, PromiseSettlement,
-    Runtime, RuntimeGenesisConfig, RuntimeOrigin, ServiceStaking, SlaRegistry, SmartTokens, System,
+    genesis_presets::get_preset, Anchors, BuildStorage, CommitmentSnapshots, PromiseSettlement, Runtime,
+    RuntimeGenesisConfig, RuntimeOrigin, ServiceStaking, SlaRegistry, SmartTokens, System,
 };
 use sp_io::TestExternalities;
 use sp_runtime::{Permill, Storage};

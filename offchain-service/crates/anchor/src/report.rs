@@ -73,8 +73,8 @@ pub fn check_measurement(
 ///
 /// Per metric the median over the anchors counts. Anchors that didn't measure a node are left out, as long as more than two thirds of
 /// the set did; up to that number the silent ones count as having found nothing. So a liar who is alone with its claim
-/// gains nothing by it, and a node that nobody measured scores zero. Whether a node is in breach, [`in_breach`] says; in announced
-/// maintenance it is not.
+/// gains nothing by it, and a node that nobody measured scores zero. Whether a node is in breach, [`in_breach`] says; announced
+/// maintenance is left out of the row, and neither lengthens nor ends it.
 pub fn report<'a>(
     period: Period,
     anchors: &AnchorSet,
@@ -99,8 +99,11 @@ pub fn report<'a>(
         let score = score(availability, p95_latency_ms, &terms.objectives);
         let sample = |m: &&Measurement| Sample { probes: m.probes, failed: m.failed, p95_latency_ms: m.p95_latency_ms };
         let samples: Vec<_> = measured.iter().map(sample).collect();
-        let breaches = match !in_maintenance && in_breach(&samples, anchors.members.len(), &terms.objectives) {
-            true => before.get(node).copied().unwrap_or(0).saturating_add(1),
+        let so_far = before.get(node).copied().unwrap_or(0);
+        let breaches = match in_breach(&samples, anchors.members.len(), &terms.objectives) {
+            // Or a node could end its row by announcing a period of maintenance now and then.
+            _ if *in_maintenance => so_far,
+            true => so_far.saturating_add(1),
             false => 0,
         };
         ReportEntry {
@@ -188,8 +191,8 @@ mod tests {
         let measurements: Vec<_> = down.chain(up).collect();
         let before = BTreeMap::from([(account(1), 2), (account(3), 7), (account(4), 5)]);
         let entries = report(PERIOD, &set, &held, &measurements, &BTreeMap::new(), &before);
-        assert_eq!(entries.iter().map(|entry| entry.breaches).collect::<Vec<_>>(), [3, 1, 0, 0]);
-        assert_eq!(breaches(&entries), BTreeMap::from([(account(1), 3), (account(2), 1)]));
+        assert_eq!(entries.iter().map(|entry| entry.breaches).collect::<Vec<_>>(), [3, 1, 7, 0]);
+        assert_eq!(breaches(&entries), BTreeMap::from([(account(1), 3), (account(2), 1), (account(3), 7)]));
         // Maintenance keeps a node from the count, not from the score.
         assert_eq!(entries[2].score, Permill::zero());
         let longest = BTreeMap::from([(account(1), u16::MAX)]);
