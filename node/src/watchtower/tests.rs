@@ -215,7 +215,8 @@ async fn the_worker_finds_what_was_brought_byte_for_byte() {
     let entry = |n, session| Entry { id: id(n), session: id(session), missing_since: None };
     assert_eq!(node.index().into_inner(), [entry(1, 5), entry(2, 2)]);
     for (n, brought) in [(2, in_a_session), (1, in_a_network)] {
-        assert_eq!(node.storage.get(STORAGE_PREFIX, &claim_key(&id(n))), Some(brought.encode()));
+        let bytes = OffchainStorage::get(&node.storage, STORAGE_PREFIX, &claim_key(&id(n)));
+        assert_eq!(bytes, Some(brought.encode()));
         assert_eq!(node.claim(&id(n)), Some(brought));
     }
 }
