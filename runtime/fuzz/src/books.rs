@@ -16,7 +16,8 @@ use smartlayer_primitives::{
     AccountId, Balance, Period, SessionId,
 };
 use smartlayer_runtime::{
-    Balances, CommitmentSnapshots, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason, ServiceStaking, System,
+    configs::services::ReportHistory, Balances, CommitmentSnapshots, Runtime, RuntimeCall, RuntimeEvent,
+    RuntimeHoldReason, ServiceStaking, System,
 };
 
 use crate::world::Memory;
@@ -258,6 +259,10 @@ impl Books {
                     *amount <= before.saturating_sub(pending),
                     "slashes: a withdrawal took what deferred slashes need"
                 );
+                let after =
+                    pallet_service_staking::Nodes::<Runtime>::get(node).map_or(0, |node| still_reportable(&node));
+                let reportable = self.nodes.get(node).map_or(0, |node| still_reportable(node));
+                check!(after == reportable, "slashes: a withdrawal came before the last report");
             }
             Event::Left { node } => {
                 // What it did before is not judged by its next stake.
@@ -402,6 +407,16 @@ fn excusable(agreement: &Agreement, period: Period) -> Option<Terms> {
 
 fn stake(node: &ServiceNode) -> Balance {
     node.bond + node.unbonding.iter().map(|chunk| chunk.amount).sum::<Balance>()
+}
+
+/// What is unbonding since a period that can be reported still, or will be.
+fn still_reportable(node: &ServiceNode) -> Balance {
+    let open = |period: Period| {
+        let history = ReportHistory::get() >= CommitmentSnapshots::current_period().saturating_sub(period);
+        let to_come = period >= pallet_commitment_snapshots::NextToCommit::<Runtime>::get();
+        ServiceStaking::reportable(period) || history && to_come
+    };
+    node.unbonding.iter().filter(|chunk| open(chunk.asked_in)).map(|chunk| chunk.amount).sum()
 }
 
 /// What everybody has, held or not.

@@ -196,7 +196,7 @@ impl Run {
         })?;
         for (step, seed) in steps.iter().enumerate() {
             self.step = step;
-            let action = chain.execute_with(|| choose(&mut Choice::of(*seed), &mut self.memory));
+            let action = chain.execute_with(|| choose(&mut Choice::of(*seed), &mut self.memory, &books));
             let Some(action) = action else { continue };
             self.counts.steps += 1;
             self.action = describe(&action);

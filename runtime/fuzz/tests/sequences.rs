@@ -7,7 +7,7 @@ use smartlayer_runtime::RuntimeCall;
 use smartlayer_runtime_fuzz::sequence::{parse, run, steps, Counts};
 
 /// How many random sequences: some 20 s of work.
-const SEQUENCES: u64 = 12;
+const SEQUENCES: u64 = 10;
 /// How long each is.
 const STEPS: usize = 700;
 

@@ -49,7 +49,8 @@ pub fn rotate_key(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
 }
 
 pub fn deregister(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
-    let who = choice.pick(&cast().organisations)?;
+    let out: Vec<_> = registered().into_iter().filter(|account| !Elected::<Runtime>::get().contains(account)).collect();
+    let who = if choice.once_in(2) { choice.pick(&out) } else { choice.pick(&cast().organisations) }?;
     let known = Organisations::<Runtime>::contains_key(&who);
     let elected = Elected::<Runtime>::get().contains(&who);
     signed(&who, Call::deregister {}, if known && !elected { Must::Succeed } else { Must::Fail })
@@ -64,7 +65,7 @@ pub fn withdraw_bond(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
 pub fn bond_more(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let wrong = choice.twist(1) > 0;
     let who = if wrong { choice.pick(&cast().payers)? } else { choice.pick(&registered())? };
-    signed(&who, Call::bond_more { amount: choice.between(0, 2_000 * SLT) }, Must::fail_if(wrong))
+    signed(&who, Call::bond_more { amount: choice.between(0, 6_000 * SLT) }, Must::fail_if(wrong))
 }
 
 pub fn refresh(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
@@ -78,7 +79,7 @@ pub fn refresh(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
 pub fn judge(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let known: Vec<_> = IdentityOf::<Runtime>::iter_keys().collect();
     let target = choice.pick(&known)?;
-    let judgement = match choice.below(4) {
+    let judgement = match choice.below(8) {
         0 => Judgement::Erroneous,
         1 => Judgement::OutOfDate,
         2 => Judgement::Reasonable,
@@ -100,14 +101,16 @@ pub fn judge(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
 pub fn elect(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let cast = cast();
     let mut members = Elected::<Runtime>::get().into_inner();
+    // Mostly the registered, so that there is mostly a quorum.
+    let candidates = if choice.once_in(4) { cast.organisations.clone() } else { registered() };
     let term = choice.once_in(2);
     if term && choice.once_in(6) {
-        members = choice.some_of(&cast.organisations);
+        members = choice.some_of(&candidates);
     } else {
-        if let Some(leaves) = choice.pick(&members).filter(|_| choice.once_in(2)) {
+        if let Some(leaves) = choice.pick(&members).filter(|_| members.len() > 5 || choice.once_in(4)) {
             members.retain(|member| *member != leaves);
         }
-        members.push(choice.pick(&cast.organisations)?);
+        members.push(choice.pick(&candidates)?);
     }
     members.sort();
     members.dedup();

@@ -5,7 +5,7 @@ use smartlayer_primitives::{
     agreement::Agreement, commitment::Equivocation, payload::Payload, quorum::attestation, report::ReportEntry,
     AccountId, Hash, Period,
 };
-use smartlayer_runtime::{Runtime, System};
+use smartlayer_runtime::{Anchors, Runtime, System};
 use sp_runtime::Permill;
 
 use super::{signed, Action, Must};
@@ -103,7 +103,9 @@ fn report(choice: &mut Choice, period: Period) -> Vec<ReportEntry> {
 
 pub fn report_equivocation(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let cast = cast();
-    let key = choice.pick(&cast.anchor_keys)?;
+    // Mostly a key that somebody has, or had not long ago.
+    let known: Vec<_> = cast.anchor_keys.iter().filter(|key| Anchors::key_owner(**key).is_some()).cloned().collect();
+    let key = if choice.once_in(5) { choice.pick(&cast.anchor_keys) } else { choice.pick(&known) }?;
     let now = pallet_commitment_snapshots::Clock::<Runtime>::get()?.period;
     let mut period = now.saturating_sub(choice.below(5) as Period);
     let twist = choice.twist(6);

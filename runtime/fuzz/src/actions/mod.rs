@@ -11,7 +11,7 @@ mod tokens;
 use smartlayer_primitives::{promise::Claim, AccountId};
 use smartlayer_runtime::{RuntimeCall, RuntimeOrigin};
 
-use crate::{choice::Choice, world::Memory};
+use crate::{books::Books, choice::Choice, world::Memory};
 
 /// What a step does.
 pub enum Action {
@@ -71,55 +71,58 @@ fn moved(origin: RuntimeOrigin, call: impl Into<RuntimeCall>, must: Must) -> Opt
 }
 
 /// The step's action; nothing if there is nobody to do it.
-pub fn choose(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
-    type Choose = fn(&mut Choice, &mut Memory) -> Option<Action>;
-    const ACTIONS: &[(u64, Choose)] = &[
-        (140, |choice, _| Some(Action::Blocks(blocks(choice)))),
-        (260, commitments::submit),
-        (15, commitments::report_equivocation),
-        (60, sessions::open),
-        (20, sessions::top_up),
-        (90, sessions::claim),
-        (40, sessions::claim_batch),
-        (25, sessions::close),
-        (25, sessions::request_close),
-        (25, sessions::finish),
-        (20, sessions::change_notary),
-        (25, sessions::report_over_allocation),
-        (30, sessions::free_claim),
-        (25, nodes::register),
-        (15, nodes::update),
-        (15, nodes::rotate_key),
-        (15, nodes::bond_more),
-        (30, nodes::unbond),
-        (30, nodes::withdraw),
-        (15, nodes::chill_or_reenter),
-        (70, nodes::report_breach),
-        (35, nodes::apply_slash),
-        (10, nodes::cancel_slash),
-        (45, nodes::claim_reward),
-        (25, nodes::claim_anchor_reward),
-        (260, agreements::negotiate),
-        (20, agreements::out_of_turn),
-        (12, agreements::end),
-        (20, agreements::expire),
-        (15, agreements::declare_maintenance),
-        (8, agreements::set_template),
-        (25, anchors::register),
-        (8, anchors::update),
-        (15, anchors::rotate_key),
-        (12, anchors::deregister),
-        (12, anchors::withdraw_bond),
-        (12, anchors::bond_more),
-        (12, anchors::refresh),
-        (12, anchors::judge),
-        (12, anchors::elect),
-        (12, tokens::register),
-        (8, tokens::update_script),
-        (10, tokens::fund_rent),
-        (8, tokens::set_revenue_share),
-        (25, governance::transfer),
-        (14, governance::set_parameter),
+pub fn choose(choice: &mut Choice, memory: &mut Memory, books: &Books) -> Option<Action> {
+    enum Do {
+        This(fn(&mut Choice, &mut Memory) -> Option<Action>),
+        ByTheBooks(fn(&mut Choice, &mut Memory, &Books) -> Option<Action>),
+    }
+    const ACTIONS: &[(u64, Do)] = &[
+        (140, Do::This(|choice, _| Some(Action::Blocks(blocks(choice))))),
+        (260, Do::This(commitments::submit)),
+        (15, Do::This(commitments::report_equivocation)),
+        (60, Do::This(sessions::open)),
+        (20, Do::This(sessions::top_up)),
+        (90, Do::This(sessions::claim)),
+        (40, Do::This(sessions::claim_batch)),
+        (25, Do::This(sessions::close)),
+        (25, Do::This(sessions::request_close)),
+        (25, Do::This(sessions::finish)),
+        (20, Do::This(sessions::change_notary)),
+        (25, Do::This(sessions::report_over_allocation)),
+        (30, Do::This(sessions::free_claim)),
+        (25, Do::This(nodes::register)),
+        (15, Do::This(nodes::update)),
+        (15, Do::This(nodes::rotate_key)),
+        (15, Do::This(nodes::bond_more)),
+        (40, Do::This(nodes::unbond)),
+        (45, Do::This(nodes::withdraw)),
+        (15, Do::This(nodes::chill_or_reenter)),
+        (70, Do::ByTheBooks(nodes::report_breach)),
+        (25, Do::This(nodes::apply_slash)),
+        (10, Do::This(nodes::cancel_slash)),
+        (45, Do::This(nodes::claim_reward)),
+        (25, Do::This(nodes::claim_anchor_reward)),
+        (320, Do::This(agreements::negotiate)),
+        (20, Do::This(agreements::out_of_turn)),
+        (20, Do::This(agreements::end)),
+        (20, Do::This(agreements::expire)),
+        (15, Do::This(agreements::declare_maintenance)),
+        (8, Do::This(agreements::set_template)),
+        (25, Do::This(anchors::register)),
+        (8, Do::This(anchors::update)),
+        (15, Do::This(anchors::rotate_key)),
+        (20, Do::This(anchors::deregister)),
+        (12, Do::This(anchors::withdraw_bond)),
+        (12, Do::This(anchors::bond_more)),
+        (12, Do::This(anchors::refresh)),
+        (12, Do::This(anchors::judge)),
+        (12, Do::This(anchors::elect)),
+        (12, Do::This(tokens::register)),
+        (8, Do::This(tokens::update_script)),
+        (10, Do::This(tokens::fund_rent)),
+        (8, Do::This(tokens::set_revenue_share)),
+        (25, Do::This(governance::transfer)),
+        (14, Do::This(governance::set_parameter)),
     ];
     let whole = ACTIONS.iter().map(|(weight, _)| weight).sum();
     let mut drawn = choice.below(whole);
@@ -128,7 +131,10 @@ pub fn choose(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
         drawn = drawn.saturating_sub(*weight);
         found
     })?;
-    chosen(choice, memory)
+    match chosen {
+        Do::This(choose) => choose(choice, memory),
+        Do::ByTheBooks(choose) => choose(choice, memory, books),
+    }
 }
 
 /// Mostly one or few blocks; sometimes so many that windows close, and rarely so many that periods fall out of the history.

@@ -4,15 +4,15 @@ use frame_support::traits::Get;
 use pallet_service_staking::{Breaches, Call, Claimed, Nodes, Rewards, ServiceKeys};
 use smartlayer_primitives::{
     merkle::{prove, MerkleProof},
-    node::BreachState,
+    node::{BreachState, ServiceNode},
     report::ReportEntry,
-    traits::Agreements,
     AccountId, Period, SLT,
 };
-use smartlayer_runtime::{parameters::bounded, Runtime, RuntimeOrigin, ServiceStaking, SlaRegistry, System};
+use smartlayer_runtime::{parameters::bounded, Runtime, RuntimeOrigin, ServiceStaking, System};
 
 use super::{moved, signed, Action, Must};
 use crate::{
+    books::Books,
     cast::cast,
     choice::Choice,
     world::{bad_signature, bytes, ownership, Memory, NODE_BOND},
@@ -80,7 +80,7 @@ pub fn unbond(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     let bond = Nodes::<Runtime>::get(&who)?.bond;
     let least = bounded::service_staking::MinBond::get();
     let (amount, wrong) = match choice.twist(2) {
-        0 if choice.once_in(5) => (bond, bond == 0),
+        0 if choice.once_in(4) => (bond, bond == 0),
         0 => (choice.between(1, bond.saturating_sub(least)), false),
         1 => (bond + 1, true),
         _ => (0, true),
@@ -89,9 +89,10 @@ pub fn unbond(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
 }
 
 pub fn withdraw(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
-    let leaving: Vec<_> =
-        Nodes::<Runtime>::iter().filter(|(_, node)| !node.unbonding.is_empty()).map(|(account, _)| account).collect();
-    let who = choice.pick(&leaving).or_else(|| choice.pick(&cast().nodes))?;
+    let now = System::block_number();
+    let is_due = |node: &ServiceNode| node.unbonding.iter().any(|chunk| chunk.release_at <= now);
+    let due: Vec<_> = Nodes::<Runtime>::iter().filter(|(_, node)| is_due(node)).map(|(account, _)| account).collect();
+    let who = choice.pick(&due).or_else(|| choice.pick(&cast().nodes))?;
     signed(&who, Call::withdraw {}, Must::Comply)
 }
 
@@ -104,13 +105,17 @@ pub fn chill_or_reenter(choice: &mut Choice, _: &mut Memory) -> Option<Action> {
     }
 }
 
-pub fn report_breach(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
+pub fn report_breach(choice: &mut Choice, memory: &mut Memory, books: &Books) -> Option<Action> {
     let who = choice.pick(&cast().everybody())?;
     let twist = choice.twist(3);
-    let costly = choice.once_in(2);
+    // Mostly what the books know to be a breach, whatever the pallets have made of the terms since.
+    let known = !choice.once_in(4);
     let (mut entry, mut proof) = line(choice, memory, |entry| {
-        let known = || SlaRegistry::penalty(entry).is_some() && ServiceStaking::reportable(entry.period);
-        twist > 0 || entry.breaches > 0 && (!costly || known())
+        let open = || {
+            let breaches = Breaches::<Runtime>::get(&entry.node);
+            ServiceStaking::reportable(entry.period) && breaches.iter().all(|breach| breach.period != entry.period)
+        };
+        twist > 0 || entry.breaches > 0 && (!known || books.is_breach(entry) && open())
     })?;
     match twist {
         1 => entry.breaches = entry.breaches.wrapping_add(1),
