@@ -55,7 +55,8 @@ impl Figures {
                 None => String::new(),
                 Some(_) => format!("  goal {words}: {}", if holds { "holds" } else { "missed" }),
             };
-            println!("{figure:<62} {value:>14.2} {unit}{goal}");
+            let places = if unit == "ratio" { 3 } else { 2 };
+            println!("{figure:<62} {value:>14.places$} {unit}{goal}");
         }
     }
 }

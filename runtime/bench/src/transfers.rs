@@ -14,7 +14,7 @@ const TRANSFERS: u32 = 1_000;
 /// How many accounts send them.
 const SENDERS: u32 = 100;
 /// How many blocks of each chain are measured, by turns.
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 41;
 
 /// Writes down a module that makes and applies transfers on one chain.
 macro_rules! chain {

@@ -100,7 +100,7 @@ impl Books {
     /// Whether the terms say that a line of a report is a breach that costs stake.
     pub fn is_breach(&self, entry: &ReportEntry) -> bool {
         let known = self.terms.get(&(entry.node.clone(), entry.period));
-        known.is_some_and(|terms| entry.breaches > 0 && entry.breaches % terms.penalty.persistent_after == 0)
+        known.is_some_and(|terms| entry.breaches > 0 && entry.breaches.is_multiple_of(terms.penalty.persistent_after))
     }
 
     /// Books what the events since the last time say, and checks everything.
@@ -261,7 +261,7 @@ impl Books {
                 );
                 let after =
                     pallet_service_staking::Nodes::<Runtime>::get(node).map_or(0, |node| still_reportable(&node));
-                let reportable = self.nodes.get(node).map_or(0, |node| still_reportable(node));
+                let reportable = self.nodes.get(node).map_or(0, still_reportable);
                 check!(after == reportable, "slashes: a withdrawal came before the last report");
             }
             Event::Left { node } => {

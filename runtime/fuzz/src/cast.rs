@@ -32,6 +32,8 @@ pub struct Cast {
     pairs: BTreeMap<AccountId, Keys>,
 }
 
+// There are a few dozen of them.
+#[allow(clippy::large_enum_variant)]
 enum Keys {
     Sr(sr25519::Pair),
     Ed(ed25519::Pair),

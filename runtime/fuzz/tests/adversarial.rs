@@ -372,7 +372,7 @@ fn an_anchor_that_left_still_pays_for_what_it_signed() {
         };
         let before: Vec<_> = pallet_anchors::Elected::<Runtime>::get().into_inner();
         let after: Vec<_> = before.iter().filter(|account| **account != member.account).cloned().collect();
-        ElectedAnchors::change_members_sorted(&[], &[member.account.clone()], &after);
+        ElectedAnchors::change_members_sorted(&[], std::slice::from_ref(&member.account), &after);
         assert_ok!(Anchors::deregister(by(&member.account)));
         next_blocks(19);
         assert_noop!(Anchors::withdraw_bond(by(&member.account)), pallet_anchors::Error::<Runtime>::NotReleasedYet);
