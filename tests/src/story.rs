@@ -7,8 +7,8 @@ use anyhow::{bail, ensure, Context, Result};
 use codec::DecodeAll;
 use smartlayer_chain_client::{BlockRef, ChainClient, Event};
 use smartlayer_primitives::{
-    assignment::Assignment, operation::Operation, session::Beneficiary, token::Redundancy, AccountId, Balance,
-    InstanceId, Period, SessionId, SLT,
+    agreement::Agreement, assignment::Assignment, operation::Operation, session::Beneficiary, token::Redundancy,
+    AccountId, Balance, InstanceId, Period, SessionId, SLT,
 };
 use smartlayer_sdk::{amount, api::ErrorCode, node_service, prove, Error, Options, Payer, TokenClient};
 
@@ -123,8 +123,11 @@ pub async fn nodes_are_active(network: &LocalNetwork, teller: &Teller) -> Result
     let seen = std::cell::Cell::new(0);
     wait_until("all service nodes passed their test and are active", 2 * PATIENCE, || async {
         network.check()?;
-        let agreements = chain.finalized()?.agreements().await?;
-        let active = agreements.iter().filter(|(_, a)| a.active_terms().is_some()).count();
+        let view = chain.finalized()?;
+        let period = view.clock().await?.context("the period clock")?.period;
+        // Terms hold from the period after their activation: only from then on are they measured by, and paid for.
+        let holds = |a: &Agreement| a.in_force.as_ref().is_some_and(|terms| terms.since <= period);
+        let active = view.agreements().await?.iter().filter(|(_, a)| holds(a)).count();
         if active > seen.replace(active) {
             teller.say(format!("{active} of {wanted} service nodes are bonded, tested and active"));
         }

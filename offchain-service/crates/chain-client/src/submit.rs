@@ -28,8 +28,8 @@ use crate::{
 const MORTALITY: u64 = 256;
 /// How long to wait for the transaction's block before saying that it is not known whether it happens.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often a nonce that another process has used meanwhile is replaced.
-const NONCE_ATTEMPTS: u32 = 3;
+/// How often a nonce is replaced that another process has used meanwhile, or that a fork has brought back; one attempt a second.
+const NONCE_ATTEMPTS: u32 = 10;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +80,13 @@ impl ChainClient {
             let extrinsic = Hash::from(sp_crypto_hashing::blake2_256(&bytes));
             match link.rpc.author_submit_and_watch_extrinsic(&bytes).await {
                 Ok(subscription) => break (link, Watched { subscription, extrinsic }, until),
-                // Another process signed with the same key; the next nonce is asked for anew.
+                // Another process signed with the same key, or a fork put a transaction back; the next nonce is asked for anew.
                 Err(rpcs::Error::User(e)) if attempt < NONCE_ATTEMPTS && is_about_nonce(&e) => attempt += 1,
                 Err(rpcs::Error::User(e)) => return Err(Error::Rejected { call: name, reason: node_reason(&e) }),
                 Err(e) => return Err(Error::Unresolved { call: name, reason: in_full(&e), extrinsic, until }),
             }
             drop(turn);
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         };
         let extrinsic = watched.extrinsic;
         let lost = |reason: String| Error::Unresolved { call: name.clone(), reason, extrinsic, until };
