@@ -28,6 +28,7 @@ fn hold_reasons_differ() {
         RuntimeHoldReason::AnchorCouncil(pallet_collective::HoldReason::ProposalSubmission),
         pallet_preimage::HoldReason::Preimage.into(),
         pallet_promise_settlement::HoldReason::Session.into(),
+        pallet_promise_settlement::HoldReason::SessionStorage.into(),
         pallet_service_staking::HoldReason::Bond.into(),
         pallet_session::HoldReason::Keys.into(),
         pallet_staking::HoldReason::Staking.into(),
