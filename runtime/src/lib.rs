@@ -99,29 +99,19 @@ impl_opaque_keys! {
     }
 }
 
-/// Writes down the version: the macro of sp-version reads literals only.
-macro_rules! version {
-    ($spec_version:tt) => {
-        /// What this runtime is. `spec_version` rises with every change of behaviour, `transaction_version` with every change of how
-        /// an existing call or [`TxExtension`] is encoded.
-        #[sp_version::runtime_version]
-        pub const VERSION: RuntimeVersion = RuntimeVersion {
-            spec_name: alloc::borrow::Cow::Borrowed("smartlayer"),
-            impl_name: alloc::borrow::Cow::Borrowed("smartlayer-node"),
-            authoring_version: 1,
-            spec_version: $spec_version,
-            impl_version: 1,
-            apis: RUNTIME_API_VERSIONS,
-            transaction_version: 2,
-            system_version: 1,
-        };
-    };
-}
-
-#[cfg(not(feature = "next-version"))]
-version!(2);
-#[cfg(feature = "next-version")]
-version!(3);
+/// What this runtime is. `spec_version` rises with every change of behaviour, `transaction_version` with every change of how
+/// an existing call or [`TxExtension`] is encoded.
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+    spec_name: alloc::borrow::Cow::Borrowed("smartlayer"),
+    impl_name: alloc::borrow::Cow::Borrowed("smartlayer-node"),
+    authoring_version: 1,
+    spec_version: 2,
+    impl_version: 1,
+    apis: RUNTIME_API_VERSIONS,
+    transaction_version: 2,
+    system_version: 1,
+};
 
 // The indices are part of every encoded call and event: never reuse one. Genesis is built and hooks run in their order:
 // parameters first, because the others read them, stake before the sessions that it fills, identities and anchors before the
