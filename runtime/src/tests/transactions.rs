@@ -4,7 +4,6 @@ use codec::{Decode, Encode};
 use frame_system::offchain::CreateAuthorizedTransaction;
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
-    generic::Era,
     traits::TransactionExtension,
     transaction_validity::{InvalidTransaction, TransactionValidityError},
 };
@@ -27,19 +26,8 @@ fn a_signed_transaction_is_applied() {
         next_block();
         let call: RuntimeCall =
             pallet_balances::Call::transfer_keep_alive { dest: account("Bob").into(), value: SLT }.into();
-        let extension: TxExtension = (
-            frame_system::AuthorizeCall::new(),
-            frame_system::CheckNonZeroSender::new(),
-            frame_system::CheckSpecVersion::new(),
-            frame_system::CheckTxVersion::new(),
-            frame_system::CheckGenesis::new(),
-            frame_system::CheckEra::from(Era::Immortal),
-            frame_system::CheckNonce::from(0),
-            frame_system::CheckWeight::new(),
-            pallet_transaction_payment::ChargeTransactionPayment::from(0),
-            frame_metadata_hash_extension::CheckMetadataHash::new(false),
-            frame_system::WeightReclaim::new(),
-        );
+        // The same extension: a nonce of 0, no tip, and no end.
+        let extension = <Runtime as CreateAuthorizedTransaction<RuntimeCall>>::create_extension();
         let payload = SignedPayload::new(call.clone(), extension.clone()).unwrap();
         let signature = payload.using_encoded(|bytes| Sr25519Keyring::Alice.sign(bytes));
         let transaction = UncheckedExtrinsic::new_signed(call, account("Alice").into(), signature.into(), extension);
