@@ -195,7 +195,7 @@ async fn examine(shared: &Arc<Shared>, facts: &Facts, node: &AccountId, terms: T
     let collected = attest::collect(shared, &facts, AttestRequest::TestResult(result.clone()), hash, PATIENCE).await;
     let certificate = collected.certificate.ok_or_else(|| {
         let reason = collected.refusals.first().map(ToString::to_string).unwrap_or_else(|| "no answer".into());
-        Error::Other(format!("{} anchors attest the test, which are too few: {reason}", collected.agreed))
+        Error::Other(format!("{} anchors attest the test, which are too few: {reason}", collected.signed))
     })?;
     shared.chain.record_test(&shared.key, result, certificate).await?;
     info!(%node, passed, "a serviceability test is on the chain");

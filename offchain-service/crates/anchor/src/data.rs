@@ -1,7 +1,9 @@
 //! What the anchor keeps on disk. Everything is bounded: by number while it waits, by age once it is committed.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use codec::{Decode, DecodeAll, Encode};
-use smartlayer_network::messages::MAX_PROPOSED;
+use smartlayer_network::messages::{Proposal, MAX_PROPOSED};
 use smartlayer_primitives::{
     assignment::{Assignment, SignedAssignment},
     merkle::Leaf,
@@ -11,6 +13,7 @@ use smartlayer_primitives::{
     AccountId, BlockNumber, Hash, InstanceId, OperationKind, Period,
 };
 use smartlayer_store::{Batch, Store, Table};
+use tokio::sync::Mutex;
 
 use crate::{
     error::{Error, Result},
@@ -57,7 +60,8 @@ struct MeasuredInPeriod;
 impl Table for MeasuredInPeriod {
     const NAME: &'static str = "measured_in_period";
     type Key = (Period, AccountId, u64);
-    type Value = ();
+    /// The newest finalised block when it was first seen here.
+    type Value = BlockNumber;
 }
 
 /// The sequence number of this anchor's next measurement.
@@ -100,6 +104,22 @@ impl Table for Proposed {
     type Value = Hash;
 }
 
+/// The only commitment of a period by this writer that the anchor signs, by its hash.
+struct SignedCommitments;
+impl Table for SignedCommitments {
+    const NAME: &'static str = "signed_commitments";
+    type Key = (Period, AccountId);
+    type Value = Hash;
+}
+
+/// What this anchor proposed for a period when it asked for signatures, as a blob.
+struct OwnProposals;
+impl Table for OwnProposals {
+    const NAME: &'static str = "own_proposals";
+    type Key = Period;
+    type Value = Hash;
+}
+
 /// The commitments on the chain whose leaves are kept, by period.
 struct Settled;
 impl Table for Settled {
@@ -129,11 +149,13 @@ pub(crate) struct Pending {
 pub(crate) struct Data {
     store: Store,
     genesis: Hash,
+    /// Held from looking whether a commitment was signed until it is kept that another is.
+    signing: Arc<Mutex<()>>,
 }
 
 impl Data {
     pub fn new(store: Store, genesis: Hash) -> Self {
-        Self { store, genesis }
+        Self { store, genesis, signing: Arc::default() }
     }
 
     // Operations
@@ -186,7 +208,11 @@ impl Data {
     // Measurements
 
     /// Keeps measurements that are new. Returns them.
-    pub async fn add_measurements(&self, measurements: Vec<SignedMeasurement>) -> Result<Vec<SignedMeasurement>> {
+    pub async fn add_measurements(
+        &self,
+        measurements: Vec<SignedMeasurement>,
+        first_seen: BlockNumber,
+    ) -> Result<Vec<SignedMeasurement>> {
         let mut batch = Batch::new();
         let mut new = Vec::new();
         for signed in measurements {
@@ -194,7 +220,7 @@ impl Data {
             let key = (measurement.anchor.clone(), measurement.sequence);
             if self.store.get::<Measurements>(&key)?.is_none() {
                 batch.put::<Measurements>(&key, &signed);
-                batch.put::<MeasuredInPeriod>(&(measurement.period, key.0, key.1), &());
+                batch.put::<MeasuredInPeriod>(&(measurement.period, key.0, key.1), &first_seen);
                 new.push(signed);
             }
         }
@@ -203,13 +229,18 @@ impl Data {
     }
 
     /// Keeps this anchor's own measurements and the number that the next one gets, together.
-    pub async fn add_own_measurements(&self, measurements: &[SignedMeasurement], next: u64) -> Result<()> {
+    pub async fn add_own_measurements(
+        &self,
+        measurements: &[SignedMeasurement],
+        next: u64,
+        first_seen: BlockNumber,
+    ) -> Result<()> {
         let mut batch = Batch::new();
         for signed in measurements {
             let measurement = &signed.measurement;
             let key = (measurement.anchor.clone(), measurement.sequence);
             batch.put::<Measurements>(&key, signed);
-            batch.put::<MeasuredInPeriod>(&(measurement.period, key.0, key.1), &());
+            batch.put::<MeasuredInPeriod>(&(measurement.period, key.0, key.1), &first_seen);
         }
         batch.put::<NextSequence>(&(), &next);
         Ok(self.store.commit(batch).await?)
@@ -222,11 +253,16 @@ impl Data {
 
     /// The measurements of a period.
     pub fn measured_in(&self, period: Period) -> Result<Vec<SignedMeasurement>> {
+        self.measured_before(period, BlockNumber::MAX)
+    }
+
+    /// The measurements of a period that were seen here before a block was final.
+    pub fn measured_before(&self, period: Period, block: BlockNumber) -> Result<Vec<SignedMeasurement>> {
         let first = (period, AccountId::new([0; 32]), 0);
         let last = (period, AccountId::new([255; 32]), u64::MAX);
         let keys = self.store.range::<MeasuredInPeriod>(first..=last, MAX_PROPOSED)?;
         let mut all = Vec::with_capacity(keys.len());
-        for ((_, anchor, sequence), ()) in keys {
+        for ((_, anchor, sequence), _) in keys.into_iter().filter(|(_, first_seen)| *first_seen < block) {
             all.extend(self.store.get::<Measurements>(&(anchor, sequence))?);
         }
         Ok(all)
@@ -318,6 +354,42 @@ impl Data {
         decoded.map(Some).map_err(|e| Error::Other(format!("kept leaves do not decode: {e}")))
     }
 
+    /// Keeps what this anchor is about to have signed.
+    pub async fn keep_own_proposal(&self, proposal: &Proposal) -> Result<()> {
+        let bytes = proposal.encode();
+        let blob = blake2_256(&bytes);
+        self.store.put_blob(&blob, bytes).await?;
+        let mut batch = Batch::new();
+        batch.put::<OwnProposals>(&proposal.commitment.period, &blob);
+        Ok(self.store.commit(batch).await?)
+    }
+
+    /// What this anchor had signed for the period.
+    pub async fn own_proposal(&self, period: Period) -> Result<Option<Proposal>> {
+        let Some(blob) = self.store.get::<OwnProposals>(&period)? else { return Ok(None) };
+        let Some(bytes) = self.store.get_blob(&blob).await? else { return Ok(None) };
+        let decoded = Proposal::decode_all(&mut &bytes[..]);
+        decoded.map(Some).map_err(|e| Error::Other(format!("a kept proposal does not decode: {e}")))
+    }
+
+    /// The commitment of the period by this writer that this anchor signed, by its hash.
+    pub fn signed_commitment(&self, period: Period, writer: &AccountId) -> Result<Option<Hash>> {
+        Ok(self.store.get::<SignedCommitments>(&(period, writer.clone()))?)
+    }
+
+    /// Whether this commitment may be signed: if another of the same period and writer was, the chain would take the anchor's bond for
+    /// it. Once the answer was yes it is no for any other, also after a restart.
+    pub async fn may_sign(&self, period: Period, writer: &AccountId, commitment: Hash) -> Result<bool> {
+        let _guard = self.signing.lock().await;
+        if let Some(signed) = self.signed_commitment(period, writer)? {
+            return Ok(signed == commitment);
+        }
+        let mut batch = Batch::new();
+        batch.put::<SignedCommitments>(&(period, writer.clone()), &commitment);
+        self.store.commit(batch).await?;
+        Ok(true)
+    }
+
     /// The hash of the period's commitment on the chain, if its leaves are kept.
     pub fn settled(&self, period: Period) -> Result<Option<Hash>> {
         Ok(self.store.get::<Settled>(&period)?)
@@ -357,17 +429,19 @@ impl Data {
                 batch.delete::<OperationIndex>(&(operation.instance, operation.kind, old));
             }
         }
-        let kept = self.store.get::<Proposed>(&(period, commitment))?;
-        let of_period = (period, Hash::zero())..=(period, Hash::repeat_byte(255));
-        let outdated = self.store.range::<Proposed>(..(oldest, Hash::zero()), usize::MAX)?;
-        let mut blobs = Vec::new();
-        for (key, blob) in self.store.range::<Proposed>(of_period, usize::MAX)?.into_iter().chain(outdated) {
-            if key != (period, commitment) {
-                batch.delete::<Proposed>(&key);
-                if Some(blob) != kept {
-                    blobs.push(blob);
-                }
-            }
+        let proposed = self.store.range::<Proposed>(.., usize::MAX)?;
+        let is_outdated = |(of, hash): &(Period, Hash)| *of < oldest || (*of == period && *hash != commitment);
+        let (outdated, kept): (Vec<_>, Vec<_>) = proposed.into_iter().partition(|(key, _)| is_outdated(key));
+        // Periods in which nothing happened share a blob.
+        let kept: BTreeSet<Hash> = kept.into_iter().map(|(_, blob)| blob).collect();
+        let mut blobs = BTreeSet::new();
+        for (key, blob) in outdated {
+            batch.delete::<Proposed>(&key);
+            blobs.extend(Some(blob).filter(|blob| !kept.contains(blob)));
+        }
+        for (own, blob) in self.store.range::<OwnProposals>(..=period, usize::MAX)? {
+            batch.delete::<OwnProposals>(&own);
+            blobs.insert(blob);
         }
         self.forget(&mut batch, oldest)?;
         self.store.commit(batch).await?;
@@ -387,9 +461,12 @@ impl Data {
             batch.delete::<Committed>(&name);
         }
         let measured = self.store.range::<MeasuredInPeriod>(..(oldest, AccountId::new([0; 32]), 0), usize::MAX)?;
-        for ((period, anchor, sequence), ()) in measured {
+        for ((period, anchor, sequence), _) in measured {
             batch.delete::<Measurements>(&(anchor.clone(), sequence));
             batch.delete::<MeasuredInPeriod>(&(period, anchor, sequence));
+        }
+        for (key, _) in self.store.range::<SignedCommitments>(..(oldest, AccountId::new([0; 32])), usize::MAX)? {
+            batch.delete::<SignedCommitments>(&key);
         }
         // Never committed in so long a time: by an anchor set that is gone.
         let first = InstanceId { token_type: 0, index: 0 };
@@ -474,9 +551,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = Data::new(Store::open(dir.path()).unwrap(), GENESIS);
         assert_eq!(data.next_sequence().unwrap(), 0);
-        data.add_own_measurements(&[measurement(0, 3), measurement(1, 4)], 2).await.unwrap();
+        data.add_own_measurements(&[measurement(0, 3), measurement(1, 4)], 2, 30).await.unwrap();
         assert_eq!(data.next_sequence().unwrap(), 2);
-        let new = data.add_measurements(vec![measurement(1, 4), measurement(2, 4)]).await.unwrap();
+        let new = data.add_measurements(vec![measurement(1, 4), measurement(2, 4)], 40).await.unwrap();
         assert_eq!(new, [measurement(2, 4)]);
         assert_eq!(data.measured_in(4).unwrap(), [measurement(1, 4), measurement(2, 4)]);
         assert_eq!(data.measurements_from(&account(1), 1, 1).unwrap(), [measurement(1, 4)]);
@@ -484,6 +561,27 @@ mod tests {
         data.settle(9, Hash::zero(), &Leaves::default(), 4).await.unwrap();
         assert_eq!(data.measured_in(3).unwrap(), []);
         assert_eq!(data.measurements_from(&account(1), 0, 9).unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn of_a_period_and_writer_one_commitment_is_signed_even_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other] = [1, 2].map(Hash::repeat_byte);
+        {
+            let data = Data::new(Store::open(dir.path()).unwrap(), GENESIS);
+            let writer = account(1);
+            let both = tokio::join!(data.may_sign(3, &writer, one), data.may_sign(3, &writer, other));
+            assert_eq!((both.0.unwrap(), both.1.unwrap()), (true, false));
+            assert!(data.may_sign(3, &account(2), other).await.unwrap(), "a stand-in's may differ");
+            assert!(data.may_sign(4, &account(1), other).await.unwrap());
+        }
+        let data = Data::new(Store::open(dir.path()).unwrap(), GENESIS);
+        assert!(!data.may_sign(3, &account(1), other).await.unwrap());
+        assert!(data.may_sign(3, &account(1), one).await.unwrap(), "the same again proves nothing");
+        assert_eq!(data.signed_commitment(3, &account(1)).unwrap(), Some(one));
+        data.settle(9, Hash::zero(), &Leaves::default(), 4).await.unwrap();
+        assert_eq!(data.signed_commitment(3, &account(1)).unwrap(), None, "too old to be reported");
+        assert_eq!(data.signed_commitment(4, &account(1)).unwrap(), Some(other));
     }
 
     #[tokio::test]

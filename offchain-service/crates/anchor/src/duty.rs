@@ -1,8 +1,8 @@
 //! Writing a period's commitment when it is this anchor's turn, and attesting what others write.
 //!
-//! The anchor on duty gives the period's measurements a moment to arrive, proposes, and asks the others to attest. Who knows more
-//! answers with what is missing; that is checked, added, and proposed again. When the anchors before it in the ranking are silent,
-//! a stand-in does the same as soon as the chain lets it.
+//! The anchor on duty gives the period's measurements a moment to arrive, and proposes. Who knows more answers with what is missing; that is
+//! checked, added, and proposed again. Once enough agree, they sign: each anchor one commitment of a period and writer, for who signs two
+//! pays with its bond. When the anchors before it in the ranking are silent, a stand-in does the same as soon as the chain lets it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,6 +40,12 @@ const MAX_LOOKUPS: usize = 64;
 const CATCH_UP: Period = 64;
 /// How many blocks pass between two attempts to get them.
 const CATCH_UP_PAUSE: BlockNumber = 5;
+
+/// For how many blocks after a period's end measurements that an anchor hears of have to be in the commitment. Later ones may be: or somebody
+/// could tell one anchor something new whenever the others agree.
+const MEASURING: BlockNumber = 4;
+/// Why a second commitment of a period and writer is refused.
+const SIGNED_ANOTHER: &str = "this anchor has signed another commitment of this writer for the period";
 
 /// Does this anchor's duty until the service stops.
 pub(crate) async fn run(shared: &Arc<Shared>) {
@@ -139,6 +145,14 @@ impl Duty {
 
 /// Proposes until more than two thirds agree, and writes the commitment. Returns the block that took it in.
 async fn propose(shared: &Arc<Shared>, facts: &Facts, end: &PeriodEnd, period: Period) -> Result<Option<BlockNumber>> {
+    if shared.data.signed_commitment(period, &shared.account)?.is_some() {
+        // Signatures were asked for already. Only this can have them; who did not hear of it then is told once more.
+        let proposal = shared.data.own_proposal(period).await?;
+        let proposal = proposal.ok_or_else(|| Error::Other("what was proposed for this period is not here".into()))?;
+        let commitment = proposal.commitment.clone();
+        attest::agree(shared, facts, proposal, PATIENCE).await;
+        return write(shared, facts, commitment).await;
+    }
     let before = breaches_before(shared, facts, period).await?;
     if before.is_none() {
         warn!(period, "nobody has the report of the period before; breaches are counted anew");
@@ -156,31 +170,44 @@ async fn propose(shared: &Arc<Shared>, facts: &Facts, end: &PeriodEnd, period: P
             assignments = proposal.assignments.len(),
             "proposing"
         );
-        let collected = attest::collect(shared, facts, AttestRequest::Commitment(proposal), hash, PATIENCE).await;
-        if let Some(certificate) = collected.certificate {
-            if shared.chain.best_next_to_commit().await? > period {
-                info!(period, "another anchor was quicker");
-                return Ok(None);
+        let agreement = attest::agree(shared, facts, proposal.clone(), PATIENCE).await;
+        let reason = agreement.refusals.first().map(ToString::to_string);
+        debug!(period, round, agreed = agreement.agreed, enough = agreement.enough, reason, "asked the others");
+        // Who misses something has not agreed, even if enough others say that they have.
+        let added = take_in(shared, facts, agreement.missing).await?;
+        if agreement.enough && (added == 0 || round == ROUNDS) {
+            shared.data.keep_own_proposal(&proposal).await?;
+            if !shared.data.may_sign(period, &shared.account, hash).await? {
+                return Err(Error::Other("this anchor has signed another commitment for the period".into()));
             }
-            let included = shared.chain.commit(&shared.key, commitment, certificate).await?;
-            info!(
-                period,
-                block = included.block.number,
-                agreed = collected.agreed,
-                operations = leaves.operations.len(),
-                "wrote the commitment"
-            );
-            shared.metrics.commitment("written");
-            return Ok(Some(included.block.number));
+            return write(shared, facts, commitment).await;
         }
-        let reason = collected.refusals.first().map(ToString::to_string);
-        debug!(period, round, agreed = collected.agreed, reason, "too few agree");
-        if take_in(shared, facts, collected.missing).await? == 0 {
+        if added == 0 {
             let reason = reason.unwrap_or_else(|| "no answer".into());
-            return Err(Error::Other(format!("only {} anchors agree: {reason}", collected.agreed)));
+            return Err(Error::Other(format!("only {} anchors agree: {reason}", agreement.agreed)));
         }
     }
     Err(Error::Other(format!("no agreement in {ROUNDS} rounds")))
+}
+
+/// Has what was agreed to signed, and writes it. Returns the block that took it in.
+async fn write(shared: &Arc<Shared>, facts: &Facts, commitment: Commitment) -> Result<Option<BlockNumber>> {
+    let (period, hash) = (commitment.period, commitment.payload_hash(&shared.genesis));
+    let collected = attest::collect(shared, facts, AttestRequest::Commitment(commitment.clone()), hash, PATIENCE).await;
+    let Some(certificate) = collected.certificate else {
+        let reason = collected.refusals.first().map_or_else(|| "no answer".into(), ToString::to_string);
+        return Err(Error::Other(format!("only {} anchors sign: {reason}", collected.signed)));
+    };
+    if shared.chain.best_next_to_commit().await? > period {
+        info!(period, "another anchor was quicker");
+        return Ok(None);
+    }
+    let operations = commitment.totals.operations;
+    let included = shared.chain.commit(&shared.key, commitment, certificate).await?;
+    let block = included.block.number;
+    info!(period, block, signed = collected.signed, operations, "wrote the commitment");
+    shared.metrics.commitment("written");
+    Ok(Some(block))
 }
 
 /// Everything that may belong to the period's commitment.
@@ -273,7 +300,7 @@ async fn take_in(shared: &Shared, facts: &Facts, missing: Missing) -> Result<usi
     new += shared.data.add_operations(operations, facts.block.number).await?;
     let mut measurements = missing.measurements;
     measurements.retain(|signed| gather::check_measurement(shared, facts, signed).is_ok());
-    new += shared.data.add_measurements(measurements).await?.len();
+    new += shared.data.add_measurements(measurements, facts.block.number).await?.len();
     Ok(new)
 }
 
@@ -289,6 +316,10 @@ pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, prop
         // In any case the check would say so, but what follows would be of no use.
         let reason = format!("period {} is to be committed next", facts.next_to_commit);
         return Ok(Response::refused(RefusalCode::NotYet, reason));
+    }
+    let hash = proposal.commitment.payload_hash(&shared.genesis);
+    if shared.data.signed_commitment(period, writer)?.is_some_and(|signed| signed != hash) {
+        return Ok(Response::refused(RefusalCode::NotAllowed, SIGNED_ANOTHER));
     }
     let Some(end) = shared.period_end(period).await? else { return Ok(not_yet()) };
     let turn = shared.chain.writable_from(period, writer).await?;
@@ -321,7 +352,7 @@ pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, prop
     let due = Missing {
         // What came before the period was over, the writer had time enough to hear of as well.
         operations: pending.iter().filter(|p| p.first_seen < end.ended_at).map(|p| p.operation.clone()).collect(),
-        measurements: shared.data.measured_in(period)?,
+        measurements: shared.data.measured_before(period, end.ended_at.saturating_add(MEASURING))?,
         assignments: shared.data.pending_assignments(period)?,
     };
     let pending: Vec<Operation> = pending.into_iter().map(|p| p.operation).collect();
@@ -329,16 +360,40 @@ pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, prop
     let checked = with_view(shared, facts, &end, period, before.as_ref(), &pending, check);
     match checked {
         Ok(leaves) => {
-            let hash = proposal.commitment.payload_hash(&shared.genesis);
             shared.data.keep_leaves(period, hash, &leaves).await?;
-            info!(period, %writer, operations = leaves.operations.len(), "attested a commitment");
-            Ok(Response::Attested(shared.attest(hash)))
+            info!(period, %writer, operations = leaves.operations.len(), "agreed to a commitment");
+            Ok(Response::Agreed)
         }
         Err(disagreement) => {
-            info!(period, %writer, reason = %disagreement, "did not attest a commitment");
+            info!(period, %writer, reason = %disagreement, "did not agree to a commitment");
             Ok(disagreement.into_response())
         }
     }
+}
+
+/// Signs a commitment that this anchor agreed to, if it has not signed another of the same period and writer.
+pub(crate) async fn sign(
+    shared: &Shared,
+    facts: &Facts,
+    from: &AccountId,
+    commitment: &Commitment,
+) -> Result<Response> {
+    let Commitment { period, writer, .. } = commitment;
+    if writer != from {
+        return Ok(Response::refused(RefusalCode::NotAllowed, "only its writer may have a commitment signed"));
+    }
+    if *period != facts.next_to_commit {
+        let reason = format!("period {} is to be committed next", facts.next_to_commit);
+        return Ok(Response::refused(RefusalCode::NotYet, reason));
+    }
+    let hash = commitment.payload_hash(&shared.genesis);
+    if shared.data.leaves(*period, hash).await?.is_none() {
+        return Ok(Response::refused(RefusalCode::NotFound, "this anchor has not agreed to it"));
+    }
+    if !shared.data.may_sign(*period, writer, hash).await? {
+        return Ok(Response::refused(RefusalCode::NotAllowed, SIGNED_ANOTHER));
+    }
+    Ok(Response::Attested(shared.attest(hash)))
 }
 
 /// Takes in that the chain has the period's commitment. Returns whether its contents are here.

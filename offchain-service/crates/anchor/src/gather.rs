@@ -199,7 +199,7 @@ async fn measurements_told(
             return Ok(Err(untrue));
         }
     }
-    Ok(Ok(!shared.data.add_measurements(measurements).await?.is_empty()))
+    Ok(Ok(!shared.data.add_measurements(measurements, facts.block.number).await?.is_empty()))
 }
 
 async fn assignment_told(shared: &Shared, facts: &Facts, signed: &SignedAssignment) -> Result<Result<bool, Untrue>> {
@@ -225,7 +225,7 @@ fn close_gap(shared: &Arc<Shared>, facts: &Arc<Facts>, anchor: AccountId, asking
                 let good: Vec<_> =
                     sent.into_iter().filter(|signed| check_measurement(&shared, &facts, signed).is_ok()).collect();
                 debug!(%anchor, from_sequence, count = good.len(), "asked for missing measurements");
-                if let Err(error) = shared.data.add_measurements(good).await {
+                if let Err(error) = shared.data.add_measurements(good, facts.block.number).await {
                     warn!(%error, "could not keep measurements");
                 }
             }

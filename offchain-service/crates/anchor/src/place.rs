@@ -205,7 +205,7 @@ async fn certify(
     let collected = attest::collect(shared, facts, request, hash, PATIENCE).await;
     Ok(collected.certificate.ok_or_else(|| {
         let first = collected.refusals.first().map(ToString::to_string);
-        format!("only {} anchors agree: {}", collected.agreed, first.unwrap_or_else(|| "no answer".into()))
+        format!("only {} anchors agree: {}", collected.signed, first.unwrap_or_else(|| "no answer".into()))
     }))
 }
 

@@ -169,7 +169,7 @@ async fn measure(shared: &Shared, facts: &Facts) -> Result<()> {
         let signature = shared.key.sign(&measurement.signing_payload(&shared.genesis));
         measurements.push(SignedMeasurement { measurement, signature });
     }
-    shared.data.add_own_measurements(&measurements, next).await?;
+    shared.data.add_own_measurements(&measurements, next, facts.block.number).await?;
     info!(nodes = measurements.len(), period = facts.clock.period.saturating_sub(1), "measured");
     for signed in measurements {
         if let Err(error) = shared.network.publish(Gossip::Measurement(signed)).await {

@@ -54,7 +54,8 @@ async fn attest(shared: &Arc<Shared>, peer: PeerId, request: AttestRequest) -> R
         return Ok(Response::refused(RefusalCode::NotAllowed, "this anchor is not active"));
     }
     let (kind, response) = match request {
-        AttestRequest::Commitment(proposal) => ("commitment", duty::check(shared, &facts, &from, &proposal).await?),
+        AttestRequest::Proposal(proposal) => ("proposal", duty::check(shared, &facts, &from, &proposal).await?),
+        AttestRequest::Commitment(commitment) => ("commitment", duty::sign(shared, &facts, &from, &commitment).await?),
         AttestRequest::Assignment { assignment, order } => {
             let checked = place::check(shared, &facts, &assignment, order.as_ref()).await?;
             ("assignment", answered(shared, checked))
@@ -64,6 +65,7 @@ async fn attest(shared: &Arc<Shared>, peer: PeerId, request: AttestRequest) -> R
         }
     };
     let outcome = match &response {
+        Response::Agreed => "agreed",
         Response::Attested(_) => "attested",
         Response::Missing(_) => "missing",
         _ => "refused",

@@ -17,7 +17,7 @@ use smartlayer_api_types::{
 use smartlayer_chain_client::{BlockRef, Call, ChainStatus, Error, Included, Keypair};
 use smartlayer_network::{
     keypair,
-    messages::{Content, Gossip, Placement, RefusalCode, Request, Response},
+    messages::{AttestRequest, Content, Gossip, Placement, RefusalCode, Request, Response},
     Config as NetworkConfig, Multiaddr, Network,
 };
 use smartlayer_primitives::{
@@ -398,12 +398,34 @@ struct Story {
     prober: Arc<Answers>,
     anchors: Vec<RunningAnchor>,
     nodes: Vec<Node>,
+    /// Where the anchors are found.
+    bootstrap: Vec<Multiaddr>,
+}
+
+/// An anchor that the test plays.
+struct Puppet {
+    network: Network,
+    /// What others wanted it to attest.
+    asked: Arc<Mutex<Vec<AttestRequest>>>,
+    _stop: CancellationToken,
+}
+
+impl Puppet {
+    async fn ask(&self, anchor: u8, request: AttestRequest) -> Response {
+        let peer = keypair([anchor; 32]).public().to_peer_id();
+        self.network.request(peer, Request::Attest(Box::new(request))).await.unwrap()
+    }
 }
 
 const SCRIPT: &[u8] = b"<ts:token/>";
 
 impl Story {
     async fn begin() -> Self {
+        Self::begin_with(&[1, 2, 3, 4]).await
+    }
+
+    /// Of the four active anchors only these run.
+    async fn begin_with(running: &[u8]) -> Self {
         let anchors: Vec<u8> = (1..=4).collect();
         let nodes: Vec<u8> = (11..=16).collect();
         let member = |n: u8| Member { account: account(n), key: key(n).public() };
@@ -455,12 +477,14 @@ impl Story {
         let chain = Arc::new(Played { blocks: watch::Sender::new(0), state: Mutex::new(state) });
         chain.advance();
         let prober = Arc::new(Answers::default());
-        let mut story = Self { chain: chain.clone(), prober, anchors: Vec::new(), nodes: Vec::new() };
+        let mut story =
+            Self { chain: chain.clone(), prober, anchors: Vec::new(), nodes: Vec::new(), bootstrap: Vec::new() };
         let mut bootstrap = Vec::new();
-        for n in anchors {
-            let address = story.start_anchor(n, &bootstrap).await;
+        for n in running {
+            let address = story.start_anchor(*n, &bootstrap).await;
             bootstrap.push(address);
         }
+        story.bootstrap.clone_from(&bootstrap);
         for n in nodes {
             story.start_node(n, &bootstrap, set.clone()).await;
         }
@@ -502,6 +526,28 @@ impl Story {
         let task = tokio::spawn(async move { run.await.unwrap() });
         self.anchors.push(RunningAnchor { account: account(n), client, stop, network_stop, task, _dir: dir });
         address
+    }
+
+    /// Plays an anchor: keeps what it is asked and answers like this.
+    async fn puppet(&self, n: u8, answer: fn(&AttestRequest) -> Response) -> Puppet {
+        let set = watch::Sender::new(self.chain.state(|s| s.set.clone()));
+        let (network, mut inbound, stop, _) = start_network(n, set.subscribe(), &self.bootstrap).await;
+        let asked: Arc<Mutex<Vec<AttestRequest>>> = Default::default();
+        let kept = asked.clone();
+        tokio::spawn(async move {
+            while let Some(request) = inbound.recv().await {
+                let response = match request.request {
+                    Request::Attest(wanted) => {
+                        let response = answer(&wanted);
+                        kept.lock().unwrap().push(*wanted);
+                        response
+                    }
+                    _ => Response::refused(RefusalCode::NotFound, "not here"),
+                };
+                let _ = request.respond.send(response);
+            }
+        });
+        Puppet { network, asked, _stop: stop }
     }
 
     async fn start_node(&mut self, n: u8, bootstrap: &[Multiaddr], set: AnchorSet) {
@@ -793,5 +839,69 @@ async fn a_breach_that_lasts_is_reported_and_slashed_once() {
     assert_eq!((nodes, in_vain), (vec![dead.clone()], 0));
     let reporters: Vec<_> = (1..=4).map(|n| key(n).account()).collect();
     assert!(reporters.contains(&applied.reporter));
+    story.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_period_and_writer_one_commitment_is_signed() {
+    // Two anchors work and two are played: nothing is ever committed, and the first period stays due.
+    let story = Story::begin_with(&[1, 2]).await;
+    let refused = |_: &AttestRequest| Response::refused(RefusalCode::Failed, "no");
+    let liar = story
+        .puppet(3, |request| match request {
+            AttestRequest::Proposal(_) => Response::Agreed,
+            _ => Response::refused(RefusalCode::Failed, "no"),
+        })
+        .await;
+    let writer = story.puppet(4, refused).await;
+
+    // Whoever was told that enough agree stays with what it asked signatures for, however often it asks.
+    let wanted_by = |n: u8| {
+        let asked = liar.asked.lock().unwrap();
+        let wanted = asked.iter().filter_map(|request| match request {
+            AttestRequest::Commitment(commitment) if commitment.writer == account(n) => Some(commitment.clone()),
+            _ => None,
+        });
+        wanted.collect::<Vec<_>>()
+    };
+    story.eventually("they ask again", async || [1, 2].iter().all(|n| wanted_by(*n).len() > 2).then_some(())).await;
+    for n in [1, 2] {
+        let wanted = wanted_by(n);
+        assert!(wanted.iter().all(|commitment| *commitment == wanted[0]), "{wanted:?}");
+    }
+
+    // A writer that wants two signatures gets one.
+    let mut proposal = liar
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .find_map(|request| match request {
+            AttestRequest::Proposal(proposal) => Some(proposal.clone()),
+            _ => None,
+        })
+        .unwrap();
+    proposal.commitment.writer = account(4);
+    let (commitment, mut other) = (proposal.commitment.clone(), proposal.clone());
+    other.commitment.previous = Hash::repeat_byte(1);
+    let is_refused = |response: Response, with: RefusalCode| match response {
+        Response::Refused(refusal) => assert_eq!(refusal.code, with, "{refusal}"),
+        other => panic!("{other:?}"),
+    };
+    let sign = |commitment: &Commitment| AttestRequest::Commitment(commitment.clone());
+    is_refused(writer.ask(1, sign(&commitment)).await, RefusalCode::NotFound);
+    story
+        .eventually("its turn comes", async || {
+            let response = writer.ask(1, AttestRequest::Proposal(proposal.clone())).await;
+            (response == Response::Agreed).then_some(())
+        })
+        .await;
+    for _ in 0..2 {
+        assert!(matches!(writer.ask(1, sign(&commitment)).await, Response::Attested(_)));
+    }
+    is_refused(writer.ask(1, AttestRequest::Proposal(other.clone())).await, RefusalCode::NotAllowed);
+    is_refused(writer.ask(1, sign(&other.commitment)).await, RefusalCode::NotFound);
+    // Nor does anybody else sign in another's name.
+    is_refused(liar.ask(1, sign(&commitment)).await, RefusalCode::NotAllowed);
     story.end().await;
 }

@@ -72,7 +72,8 @@ pub enum Request {
         /// blake2-256 of the bytes.
         hash: Hash,
     },
-    /// Sign this if you find the same: from anchor to anchor. Answered by [`Response::Attested`] or [`Response::Missing`].
+    /// Sign this if you find the same: from anchor to anchor. Answered by [`Response::Attested`]; a proposal by [`Response::Agreed`] or
+    /// [`Response::Missing`].
     #[codec(index = 4)]
     Attest(Box<AttestRequest>),
     /// Send the measurements of this anchor from this sequence number on, in order and without gaps as far as they are known.
@@ -124,9 +125,9 @@ pub enum Content {
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub enum AttestRequest {
-    /// A period's commitment and all it is made of.
+    /// A period's commitment and all it is made of: whether the anchor comes to the same. It is not signed yet.
     #[codec(index = 0)]
-    Commitment(Proposal),
+    Proposal(Proposal),
     /// A placement.
     #[codec(index = 1)]
     Assignment {
@@ -138,6 +139,9 @@ pub enum AttestRequest {
     /// The result of a serviceability test.
     #[codec(index = 2)]
     TestResult(TestResult),
+    /// A commitment that the anchor agreed to when it was proposed. Of each period and writer it signs one.
+    #[codec(index = 3)]
+    Commitment(Commitment),
 }
 
 /// What shows that an issuer wants a state stored: the parts of its [`smartlayer_primitives::instance::StoreInstance`] that the
@@ -220,12 +224,15 @@ pub enum Response {
     /// Not done, and why.
     #[codec(index = 6)]
     Refused(Refusal),
-    /// Not attested: this belongs into the proposal as well.
+    /// Not agreed: this belongs into the proposal as well.
     #[codec(index = 7)]
     Missing(Missing),
     /// What a commitment sums up, unchecked: whoever asked holds it against the commitment on the chain.
     #[codec(index = 8)]
     Committed(Box<Contents>),
+    /// The anchor comes to the same commitment as was proposed. Asked by its writer it signs it, unless it signed another before.
+    #[codec(index = 9)]
+    Agreed,
 }
 
 /// Why something was not done.
@@ -368,8 +375,10 @@ impl Message for Request {
                 })
             }
             Self::Attest(request) => match &**request {
-                AttestRequest::Commitment(proposal) => proposal.check(),
-                AttestRequest::Assignment { .. } | AttestRequest::TestResult(_) => Ok(()),
+                AttestRequest::Proposal(proposal) => proposal.check(),
+                AttestRequest::Assignment { .. } | AttestRequest::TestResult(_) | AttestRequest::Commitment(_) => {
+                    Ok(())
+                }
             },
             Self::Shard { .. }
             | Self::State { .. }
@@ -400,7 +409,7 @@ impl Message for Response {
                 at_most("report", contents.report.len(), MAX_PROPOSED)?;
                 at_most("assignments", contents.assignments.len(), MAX_PROPOSED)
             }
-            Self::Done | Self::Attested(_) => Ok(()),
+            Self::Done | Self::Agreed | Self::Attested(_) => Ok(()),
         }
     }
 }
