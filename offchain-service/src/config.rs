@@ -173,6 +173,9 @@ impl Config {
         if self.service_node.rpc.max_paid_calls == 0 {
             bail!("service_node.rpc.max_paid_calls must be at least 1");
         }
+        if let Some(url) = self.service_node.payment.watchtowers.iter().find(|url| !url.scheme().starts_with("http")) {
+            bail!("service_node.payment.watchtowers: {} is not HTTP", url.scheme());
+        }
         if let Some(evm) = self.service_node.evm.iter().find(|e| e.endpoints.is_empty()) {
             bail!("service_node.evm: chain {} has no endpoints", evm.chain_id);
         }

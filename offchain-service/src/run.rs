@@ -163,7 +163,7 @@ async fn start(config: Config, stop: &CancellationToken) -> anyhow::Result<Runni
         service_key: keys.service.account(),
         http: format!("http://{rpc}"),
         ws: format!("ws://{rpc}"),
-        metrics: format!("http://{metrics_address}"),
+        metrics: format!("http://{metrics_address}/metrics"),
         peer_id: network.local_peer_id().to_string(),
         addresses: addresses(&network).await,
         pid: std::process::id(),

@@ -189,13 +189,16 @@ impl LocalNetwork {
     fn config(&self, role: &str, data: &Path, key: &Path, bootstrap: &[String]) -> Result<String> {
         // Ports that stay the same when the service is started again.
         let [rpc, metrics, p2p] = [free_port()?, free_port()?, free_port()?];
-        let section = match role {
-            "anchor" => format!("[anchor.rpc]\nlisten = \"127.0.0.1:{rpc}\"\n"),
-            _ => format!(
-                "[service_node.rpc]\nlisten = \"127.0.0.1:{rpc}\"\n\n[[service_node.evm]]\nchain_id = {}\nendpoints = [{:?}]\n",
-                self.evm.chain_id, self.evm.url
+        let section =
+            match role {
+                "anchor" => format!("[anchor.rpc]\nlisten = \"127.0.0.1:{rpc}\"\n"),
+                _ => format!(
+                "[service_node.rpc]\nlisten = \"127.0.0.1:{rpc}\"\n\n[service_node.payment]\nwatchtowers = [{:?}]\n\n\
+                 [[service_node.evm]]\nchain_id = {}\nendpoints = [{:?}]\n",
+                // Not the chain node that it uses itself.
+                self.chain[1].http, self.evm.chain_id, self.evm.url
             ),
-        };
+            };
         Ok(format!(
             "role = {role:?}\ndata_dir = {:?}\n\n[keys]\naccount = {:?}\n\n[chain]\nurl = {:?}\n\n[network]\nlisten = \
              [\"/ip4/127.0.0.1/tcp/{p2p}\"]\nbootstrap = {bootstrap:?}\n\n[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n\n{section}",

@@ -25,6 +25,7 @@ use smartlayer_primitives::{
 };
 use smartlayer_sdk::{http_client, node_service, Options, Payer, ServiceClient, TokenClient};
 use smartlayer_tests::{
+    dashboard::unknown_metrics,
     network::{LocalNetwork, Plan},
     rpc,
     story::{self, Outcome, Teller},
@@ -33,10 +34,11 @@ use smartlayer_tests::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_story_holds_and_so_does_the_network_when_somebody_lies_or_dies() -> Result<()> {
-    let Some(anvil) = std::env::var_os("ANVIL").map(PathBuf::from).filter(|path| path.exists()) else {
+    let Some(anvil) = std::env::var_os("ANVIL").map(PathBuf::from) else {
         eprintln!("skipped: ANVIL names no EVM node; scripts/test sets it");
         return Ok(());
     };
+    ensure!(anvil.exists(), "{} does not exist; remedy: scripts/setup", anvil.display());
     let dir = tempfile::Builder::new().prefix("smartlayer-e2e-").tempdir()?;
     let repository = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let plan = Plan { dir: dir.path().canonicalize()?, repository, anvil, anchors: 4, nodes: 6 };
@@ -63,6 +65,9 @@ async fn tell(plan: &Plan, teller: &Teller) -> Result<()> {
     the_chain_goes_away(&mut network, &outcome).await?;
     teller.say("a node without its chain said so, took no more than was held, and went on when the chain was back");
     everything_is_described(&network)?;
+    the_dashboard_names_metrics_that_exist(&network, &plan.repository).await?;
+    a_watchtower_claims(&mut network, &outcome).await?;
+    teller.say("a node that was dead when its payer closed the session was paid by a watchtower's claim");
     the_reference_lists_the_nodes_methods(&network, &plan.repository).await?;
     let longest = network.stop().await?;
     teller.say(format!("every process stopped within {longest:?}"));
@@ -273,7 +278,8 @@ async fn the_chain_goes_away(network: &mut LocalNetwork, outcome: &Outcome) -> R
     let user = network.key("User")?;
     let payer = Payer::new(chain.clone(), user.clone());
     let node = network.nodes.iter().find(|n| n.account == outcome.survivor).context("the survivor")?;
-    let [health, metrics] = ["health", "metrics"].map(|path| format!("{}/{path}", node.endpoints.metrics));
+    let metrics = node.endpoints.metrics.clone();
+    let health = metrics.replace("/metrics", "/health");
     let service = node_service(&chain, &http, &outcome.survivor).await?;
     let instance = InstanceId { token_type: outcome.token_type, index: 1 };
     let session = payer.open(&outcome.survivor, SLT / 10).await?;
@@ -325,6 +331,36 @@ async fn the_chain_goes_away(network: &mut LocalNetwork, outcome: &Outcome) -> R
     .await
 }
 
+/// A payer closes its session while the node that served it is dead.
+async fn a_watchtower_claims(network: &mut LocalNetwork, outcome: &Outcome) -> Result<()> {
+    let chain = network.client.clone();
+    let node = &outcome.survivor;
+    let payer = Payer::new(chain.clone(), network.key("User")?);
+    let service = node_service(&chain, &http_client(Duration::from_secs(30)), node).await?;
+    let session = payer.open(node, SLT / 10).await?;
+    let params = json!({ "instance": { "tokenType": outcome.token_type, "index": 1 } });
+    let owed = payer.call::<Value>(&service, session, "token_attributes", params, SLT).await?.charged();
+    let tower = network.chain[1].http.clone();
+    wait_until("the watchtower has the promise", Duration::from_secs(60), || async {
+        Ok(!rpc::call(&tower, "watchtower_kept", json!([session])).await?.is_null())
+    })
+    .await?;
+
+    network.node_mut(node)?.process.kill()?;
+    let before = chain.best().await?.balance(node).await?.free;
+    payer.request_close(session).await?;
+    wait_until("the watchtower claims", Duration::from_secs(120), || async {
+        let closing = chain.best().await?.session(&session).await?.context("the closing session")?;
+        Ok(closing.claimed() == owed)
+    })
+    .await?;
+    let view = chain.best().await?;
+    let burned = view.session(&session).await?.context("the closing session")?.burn_rate * owed;
+    let paid = view.balance(node).await?.free - before;
+    ensure!(paid == owed - burned, "{paid} arrived of {owed}, of which {burned} are burned");
+    Ok(())
+}
+
 /// docs/reference/node.md lists what a node really answers.
 async fn the_reference_lists_the_nodes_methods(network: &LocalNetwork, repository: &Path) -> Result<()> {
     let answer = rpc::call(&network.chain[0].http, "rpc_methods", json!([])).await?;
@@ -335,6 +371,23 @@ async fn the_reference_lists_the_nodes_methods(network: &LocalNetwork, repositor
     let missing: Vec<_> = methods.difference(&listed).collect();
     let gone: Vec<_> = listed.difference(&methods).collect();
     ensure!(missing.is_empty() && gone.is_empty(), "docs/reference/node.md lacks {missing:?} and lists {gone:?}");
+    Ok(())
+}
+
+/// No panel of the dashboard stays empty after all that happened here.
+async fn the_dashboard_names_metrics_that_exist(network: &LocalNetwork, repository: &Path) -> Result<()> {
+    let file = std::fs::read(repository.join("deploy/grafana/smart-layer.json"))?;
+    let http = http_client(Duration::from_secs(30));
+    let services = network.anchors.iter().chain(&network.nodes).map(|service| &service.endpoints.metrics);
+    let mut scrapes = Vec::new();
+    for url in network.chain.iter().map(|node| &node.metrics).chain(services) {
+        // Some were killed, and stay dead.
+        if let Ok(answer) = http.get(url).send().await {
+            scrapes.push(answer.error_for_status()?.text().await?);
+        }
+    }
+    let unknown = unknown_metrics(&serde_json::from_slice(&file)?, &scrapes);
+    ensure!(unknown.is_empty(), "the dashboard names metrics that nobody exposes: {unknown:?}");
     Ok(())
 }
 

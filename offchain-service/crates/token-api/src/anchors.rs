@@ -39,9 +39,8 @@ pub(crate) struct Proven<L> {
 }
 
 impl Anchors {
-    pub fn new() -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()?;
-        Ok(Self { http })
+    pub fn new(http: reqwest::Client) -> Self {
+        Self { http }
     }
 
     /// A committed operation that `query` asks for.
@@ -113,7 +112,8 @@ impl Anchors {
         let failed = |why: String| ApiError::new(ErrorCode::NoAnchor, why);
         let plain = |e: reqwest::Error| failed(e.without_url().to_string());
         let request = Request::new(1, method, params);
-        let mut response = self.http.post(endpoint.clone()).json(&request).send().await.map_err(plain)?;
+        let mut response =
+            self.http.post(endpoint.clone()).timeout(TIMEOUT).json(&request).send().await.map_err(plain)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(plain)? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {

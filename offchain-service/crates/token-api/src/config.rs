@@ -88,6 +88,9 @@ pub struct PaymentConfig {
     pub claim_above: Amount,
     /// Everything that is owed is claimed at least this often, in seconds; zero is never. Default: 3600.
     pub claim_interval_seconds: u64,
+    /// Chain nodes that claim what sessions owe if their payers close them while this node is away: their JSON-RPC over HTTP. Default:
+    /// none.
+    pub watchtowers: Vec<Url>,
 }
 
 impl Default for PaymentConfig {
@@ -97,6 +100,7 @@ impl Default for PaymentConfig {
             max_chain_age_seconds: 60,
             claim_above: Amount(10 * SLT),
             claim_interval_seconds: 3600,
+            watchtowers: Vec::new(),
         }
     }
 }

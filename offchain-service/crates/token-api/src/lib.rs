@@ -40,6 +40,7 @@ mod payments;
 mod service;
 mod sessions;
 mod settle;
+mod watchtowers;
 
 pub use chain::{Chain, Status};
 pub use config::{Config, EvmConfig, OnboardingConfig, PaymentConfig, Prices, RpcConfig};

@@ -19,6 +19,7 @@ pub struct Metrics {
     operations: ByReason,
     claims: ByReason,
     placements: ByReason,
+    watchtowers: ByReason,
     /// Seconds from the request to the answer of paid calls.
     pub(crate) paid_seconds: Histogram,
     /// What is owed and not claimed yet, in SLT.
@@ -48,6 +49,7 @@ impl Metrics {
             operations: Default::default(),
             claims: Default::default(),
             placements: Default::default(),
+            watchtowers: Default::default(),
             paid_seconds,
             exposure: Default::default(),
             sessions: Default::default(),
@@ -63,6 +65,11 @@ impl Metrics {
         registry.register("operations", "Key operations, by what happened to them", metrics.operations.clone());
         registry.register("claims", "Claims on the chain, by outcome", metrics.claims.clone());
         registry.register("placements", "Placements by anchors, by outcome", metrics.placements.clone());
+        registry.register("watchtowers", "Claims given to watchtowers, by outcome", metrics.watchtowers.clone());
+        // From the start, so that the first refusal shows as an increase.
+        for outcome in ["kept", "refused", "failed"] {
+            let _ = metrics.watchtowers.get_or_create(&[("outcome", outcome)]);
+        }
         registry.register("paid_seconds", "Time to answer paid calls", metrics.paid_seconds.clone());
         registry.register("exposure_slt", "Owed by promises and not claimed yet, in SLT", metrics.exposure.clone());
         registry.register("sessions", "Open sessions with this node", metrics.sessions.clone());
@@ -91,6 +98,10 @@ impl Metrics {
 
     pub(crate) fn claim(&self, outcome: &'static str) {
         self.claims.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    pub(crate) fn watched(&self, outcome: &'static str) {
+        self.watchtowers.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     pub(crate) fn placement(&self, outcome: &'static str) {

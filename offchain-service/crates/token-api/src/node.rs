@@ -31,6 +31,8 @@ pub(crate) struct Node {
     pub instances: Instances,
     pub operations: Operations,
     pub anchors: Anchors,
+    /// For asking anchors and watchtowers.
+    pub http: reqwest::Client,
     pub evm: Evm,
     pub metrics: Metrics,
     /// One permit for each paid call in work.

@@ -24,7 +24,7 @@ use crate::{
     instances::Instances,
     metrics::Metrics,
     node::Node,
-    onboarding, settle,
+    onboarding, settle, watchtowers,
 };
 
 /// How long calls in work may take when the service is told to stop.
@@ -99,12 +99,15 @@ impl ServiceNode {
         for evm in &config.evm {
             endpoints.entry(evm.chain_id).or_default().extend(evm.endpoints.iter().cloned());
         }
+        // Whom this node asks has no reason to send it elsewhere.
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
         let node = Arc::new(Node {
             data: Data::open(store, account.clone(), chain.genesis())?,
             sessions: Default::default(),
             instances: Instances::new(anchors),
             operations: Default::default(),
-            anchors: Anchors::new()?,
+            anchors: Anchors::new(http.clone()),
+            http,
             evm: Evm::new(endpoints, EvmLimits::default())?,
             metrics: Metrics::register(registry),
             paid_calls: Arc::new(Semaphore::new(config.rpc.max_paid_calls)),
@@ -160,6 +163,7 @@ impl ServiceNode {
         }
         part!("following the chain", |node| follow::run(&node));
         part!("claiming", |node| settle::run(&node));
+        part!("giving claims to watchtowers", |node| watchtowers::run(&node));
         part!("joining the network", |node| onboarding::run(&node));
         part!("telling operations", |node| node.operations.repeat(&node));
         part!("listening to gossip", |node| inbound::gossip(&node));
