@@ -1,10 +1,12 @@
 //! What transactions cost, and who gets it.
 
 use frame_support::{
+    pallet_prelude::ValueQuery,
     parameter_types,
     traits::{
-        fungible::{Balanced, Credit},
-        ConstU128, ConstU8, OnUnbalanced,
+        fungible::{Balanced, Credit, Unbalanced},
+        tokens::Precision,
+        ConstU128, ConstU8, Imbalance, OnUnbalanced, PostTransactions,
     },
     weights::{ConstantMultiplier, IdentityFee},
 };
@@ -27,15 +29,33 @@ parameter_types! {
     pub MaximumMultiplier: Multiplier = Multiplier::saturating_from_integer(1_000);
 }
 
-/// Gives fees and tips to the author of the block. Nothing is burned here, so that total issuance tells what promises burned
-/// and rewards minted.
+/// Gives the block's fees and tips to its author, once, after its last transaction: that is cheaper than with each. Nothing is burned
+/// here, so that total issuance tells what promises burned and rewards minted.
 pub struct ToAuthor;
+
+/// The fees of the running block so far. They are part of the issuance, in nobody's account until the author is paid.
+#[frame_support::storage_alias]
+type BlockFees = StorageValue<Fees, Balance, ValueQuery>;
 
 impl OnUnbalanced<Credit<AccountId, Balances>> for ToAuthor {
     fn on_nonzero_unbalanced(amount: Credit<AccountId, Balances>) {
-        if let Some(author) = Authorship::author() {
-            // Fails only where the fee is below the existential deposit and the author's account is empty: then it is burned.
-            let _burned = Balances::resolve(&author, amount);
+        BlockFees::mutate(|fees| *fees = fees.saturating_add(amount.peek()));
+        // Dropped, it would lower the issuance.
+        core::mem::forget(amount);
+    }
+}
+
+impl PostTransactions for ToAuthor {
+    fn post_transactions() {
+        let fees = BlockFees::take();
+        if fees == 0 {
+            return;
+        }
+        let author = Authorship::author();
+        match author.filter(|author| Balances::increase_balance(author, fees, Precision::Exact).is_ok()) {
+            Some(author) => <Balances as Balanced<AccountId>>::done_deposit(&author, fees),
+            // The fees are below the existential deposit and the author's account is empty: then they are burned.
+            None => Balances::set_total_issuance(Balances::total_issuance().saturating_sub(fees)),
         }
     }
 }
