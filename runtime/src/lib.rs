@@ -7,6 +7,7 @@
 //! - [`configs`] says how each pallet is set up, one file a subject;
 //! - [`parameters`] holds every number that the DAO governs, with its default and its bounds;
 //! - [`genesis_presets`] holds the genesis states that can be asked for by name;
+//! - [`migrations`] holds what an upgrade does to the state;
 //! - `apis` is what nodes and clients can ask the runtime.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -23,6 +24,7 @@ mod apis;
 mod benchmarks;
 pub mod configs;
 pub mod genesis_presets;
+pub mod migrations;
 pub mod parameters;
 #[cfg(test)]
 mod tests;
@@ -99,19 +101,29 @@ impl_opaque_keys! {
     }
 }
 
-/// What this runtime is. `spec_version` rises with every change of behaviour, `transaction_version` with every change of how
-/// an existing call or [`TxExtension`] is encoded.
-#[sp_version::runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-    spec_name: alloc::borrow::Cow::Borrowed("smartlayer"),
-    impl_name: alloc::borrow::Cow::Borrowed("smartlayer-node"),
-    authoring_version: 1,
-    spec_version: 2,
-    impl_version: 1,
-    apis: RUNTIME_API_VERSIONS,
-    transaction_version: 2,
-    system_version: 1,
-};
+/// Writes down the version: the macro of sp-version reads literals only.
+macro_rules! version {
+    ($spec_version:tt) => {
+        /// What this runtime is. `spec_version` rises with every change of behaviour, `transaction_version` with every change of how
+        /// an existing call or [`TxExtension`] is encoded.
+        #[sp_version::runtime_version]
+        pub const VERSION: RuntimeVersion = RuntimeVersion {
+            spec_name: alloc::borrow::Cow::Borrowed("smartlayer"),
+            impl_name: alloc::borrow::Cow::Borrowed("smartlayer-node"),
+            authoring_version: 1,
+            spec_version: $spec_version,
+            impl_version: 1,
+            apis: RUNTIME_API_VERSIONS,
+            transaction_version: 2,
+            system_version: 1,
+        };
+    };
+}
+
+#[cfg(not(feature = "next-version"))]
+version!(2);
+#[cfg(feature = "next-version")]
+version!(3);
 
 // The indices are part of every encoded call and event: never reuse one. Genesis is built and hooks run in their order:
 // parameters first, because the others read them, stake before the sessions that it fills, identities and anchors before the

@@ -78,6 +78,7 @@ fn next_blocks(count: u32) {
 mod bounds;
 mod governance;
 mod metadata;
+mod migrations;
 mod organisations;
 mod presets;
 mod reference;

@@ -52,6 +52,7 @@ impl frame_system::Config for Runtime {
     type Nonce = Nonce;
     type PostTransactions = super::fees::ToAuthor;
     type SS58Prefix = SS58Prefix;
+    type SingleBlockMigrations = crate::migrations::Migrations;
     type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
     type ExtensionsWeightInfo = frame_system::SubstrateExtensionsWeight<Runtime>;
     type Version = Version;
