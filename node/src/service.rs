@@ -13,7 +13,7 @@ use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use smartlayer_runtime::{opaque::Block, Hash, RuntimeApi};
 use sp_consensus_babe::inherents::{BabeCreateInherentDataProviders, InherentDataProvider as SlotProvider};
 
-use crate::watchtower::Shelf;
+use crate::{equivocation::EquivocationWatch, watchtower::Shelf};
 
 /// The chain, executed by Wasm alone.
 pub type FullClient =
@@ -38,7 +38,7 @@ type BabeBlockImport = sc_consensus_babe::BabeBlockImport<
 
 /// What only a running node needs, beside sc-service's own parts.
 pub struct Consensus {
-    block_import: BabeBlockImport,
+    block_import: EquivocationWatch<BabeBlockImport>,
     babe_link: BabeLink<Block>,
     babe_worker: BabeWorkerHandle<Block>,
     grandpa_link: GrandpaLink,
@@ -125,6 +125,8 @@ pub fn new_partial(config: &Configuration) -> Result<Partial, ServiceError> {
         select_chain.clone(),
         OffchainTransactionPoolFactory::new(Arc::clone(&transaction_pool)),
     )?;
+    let offchain_transactions = OffchainTransactionPoolFactory::new(Arc::clone(&transaction_pool));
+    let block_import = EquivocationWatch::new(block_import, client.clone(), offchain_transactions);
     let (import_queue, babe_worker) = sc_consensus_babe::import_queue(sc_consensus_babe::ImportQueueParams {
         link: babe_link.clone(),
         block_import: block_import.clone(),

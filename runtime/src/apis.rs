@@ -137,6 +137,10 @@ impl_runtime_apis! {
             equivocation_proof: sp_consensus_babe::EquivocationProof<<Block as BlockT>::Header>,
             key_owner_proof: sp_consensus_babe::OpaqueKeyOwnershipProof,
         ) -> Option<()> {
+            // A report that proves nothing would take a block's space and fail.
+            if !sp_consensus_babe::check_equivocation_proof(equivocation_proof.clone()) {
+                return None;
+            }
             Babe::submit_unsigned_equivocation_report(equivocation_proof, key_owner_proof.decode()?)
         }
     }

@@ -188,6 +188,20 @@ fn what_happened_in_an_earlier_era_is_slashed_as_long_as_the_stake_is_bonded() {
 }
 
 #[test]
+fn a_report_that_proves_nothing_takes_no_room() {
+    with_pool(|pool| {
+        run_to_era(1);
+        let mut proof = two_blocks_by_bob();
+        // Without its seal.
+        proof.second_header.digest.pop();
+        let owner = <Runtime as BabeApi<Block>>::generate_key_ownership_proof(proof.slot, proof.offender.clone())
+            .expect("Bob's key is one of this session's");
+        assert!(<Runtime as BabeApi<Block>>::submit_report_equivocation_unsigned_extrinsic(proof, owner).is_none());
+        assert!(pool().is_empty());
+    });
+}
+
+#[test]
 fn a_report_of_nothing_is_refused() {
     genesis("local_four").execute_with(|| {
         run_to_era(1);
