@@ -8,7 +8,7 @@ use codec::Encode;
 use smartlayer_primitives::{
     agreement::Agreement,
     fees::mul_ceil,
-    node::ServiceNode,
+    node::{BreachState, ServiceNode},
     report::ReportEntry,
     session::{Payee, Session},
     sla::Terms,
@@ -93,7 +93,12 @@ impl Books {
                 self.terms.insert((node, period), terms);
             }
         }
-        self.stakes.retain(|(_, of), _| of.saturating_add(400) > period);
+        // A slash may wait for any time: nobody has to apply it.
+        let waits = |node: &AccountId, of: Period| {
+            let breaches = pallet_service_staking::Breaches::<Runtime>::get(node);
+            breaches.iter().any(|breach| breach.period == of && breach.state == BreachState::Deferred)
+        };
+        self.stakes.retain(|(node, of), _| of.saturating_add(400) > period || waits(node, *of));
         self.terms.retain(|(_, of), _| of.saturating_add(400) > period);
     }
 
