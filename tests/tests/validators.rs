@@ -51,7 +51,7 @@ use sp_runtime::{
 /// How long anything that depends on blocks may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long anything that depends on eras may take.
-const ERAS: Duration = Duration::from_secs(900);
+const ERAS: Duration = Duration::from_secs(600);
 /// The anchors of genesis.
 const ANCHORS: [&str; 4] = ["//Anchor1", "//Anchor2", "//Anchor3", "//Anchor4"];
 /// Who votes: together they have well over a quarter of all there is.
@@ -61,7 +61,9 @@ const VOTERS: [&str; 8] =
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_validators_keep_the_rules() -> Result<()> {
     let dir = tempfile::Builder::new().prefix("smartlayer-validators-").tempdir()?;
-    let told = tell(dir.path(), &Teller::default()).await;
+    let teller = Teller::default();
+    teller.say(format!("all data is in {}", dir.path().display()));
+    let told = tell(dir.path(), &teller).await;
     if told.is_err() {
         // What happened stays readable.
         eprintln!("the logs are in {}", dir.keep().join("logs").display());
