@@ -7,6 +7,7 @@
 //! - [`configs`] says how each pallet is set up, one file a subject;
 //! - [`parameters`] holds every number that the DAO governs, with its default and its bounds;
 //! - [`genesis_presets`] holds the genesis states that can be asked for by name;
+//! - [`weights`] holds what the calls of the own pallets were measured to cost;
 //! - [`migrations`] holds what an upgrade does to the state;
 //! - `apis` is what nodes and clients can ask the runtime.
 
@@ -28,6 +29,7 @@ pub mod migrations;
 pub mod parameters;
 #[cfg(test)]
 mod tests;
+pub mod weights;
 
 use alloc::vec::Vec;
 

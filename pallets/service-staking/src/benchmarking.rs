@@ -161,7 +161,7 @@ fn entry() -> ReportEntry {
 /// Stores a commitment to the line as the first of as many as there can be: each sibling is to the right. Returns the
 /// proof.
 fn commit_to<T: Config>(entry: &ReportEntry) -> MerkleProof {
-    let siblings: Vec<Hash> = (0..MAX_DEPTH).map(|n| Hash::from_low_u64_be(n.into())).collect();
+    let siblings: Vec<Hash> = (0..MAX_DEPTH).map(|n| Hash::repeat_byte(n as u8)).collect();
     let hash = siblings
         .iter()
         .fold(entry.leaf_hash(), |inner, sibling| blake2_256(&[inner.as_bytes(), sibling.as_bytes()].concat()));

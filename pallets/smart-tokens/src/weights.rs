@@ -1,8 +1,7 @@
 //! What the calls cost.
 //!
-//! The values of `()` are **conservative bounds, not measurements**: the storage items that a call can touch at the
-//! slower of the SDK's database weights, and a fixed allowance for computing. They stand until a run of
-//! frame-omni-bencher over `benchmarking.rs` replaces them.
+//! The runtime has what was measured (`runtime/src/weights`, by `scripts/weights` over `benchmarking.rs`). The values of `()` are for the
+//! pallets' own tests: bounds by the storage items that a call can touch, with generous allowances for signatures and the code around.
 
 use frame_support::weights::{constants::RocksDbWeight, Weight};
 

@@ -61,5 +61,5 @@ impl pallet_anchors::Config for Runtime {
     type MinBond = anchors::MinBond;
     type OnSlash = ToTreasury;
     type RotationInterval = anchors::RotationInterval;
-    type WeightInfo = ();
+    type WeightInfo = crate::weights::pallet_anchors::WeightInfo<Self>;
 }

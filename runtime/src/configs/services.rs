@@ -49,7 +49,7 @@ impl pallet_service_staking::Config for Runtime {
     type SlashDeferral = service_staking::SlashDeferral;
     type Snapshots = CommitmentSnapshots;
     type UnbondingDelay = service_staking::UnbondingDelay;
-    type WeightInfo = ();
+    type WeightInfo = crate::weights::pallet_service_staking::WeightInfo<Self>;
     type WriterBonus = service_staking::WriterBonus;
 }
 
@@ -75,7 +75,7 @@ impl pallet_sla_registry::Config for Runtime {
     type ServiceNodes = ServiceStaking;
     type Snapshots = CommitmentSnapshots;
     type StepTimeout = sla_registry::StepTimeout;
-    type WeightInfo = ();
+    type WeightInfo = crate::weights::pallet_sla_registry::WeightInfo<Self>;
 }
 
 impl pallet_promise_settlement::Config for Runtime {
@@ -103,5 +103,5 @@ impl pallet_smart_tokens::Config for Runtime {
     type RentPerPeriod = smart_tokens::RentPerPeriod;
     type RentPool = ServiceStaking;
     type Snapshots = CommitmentSnapshots;
-    type WeightInfo = ();
+    type WeightInfo = crate::weights::pallet_smart_tokens::WeightInfo<Self>;
 }

@@ -21,5 +21,5 @@ impl pallet_commitment_snapshots::Config for Runtime {
     type OnCommitment = ServiceStaking;
     type PeriodLength = commitment_snapshots::PeriodLength;
     type Randomness = EpochRandomness;
-    type WeightInfo = ();
+    type WeightInfo = crate::weights::pallet_commitment_snapshots::WeightInfo<Self>;
 }
