@@ -50,7 +50,7 @@ impl SignedAllocation {
     }
 }
 
-/// A notary's time in a network session. Its budget is what the earlier rounds left of the deposit.
+/// A notary's time in a network session. It may allocate what the earlier rounds left: of the deposit, and of the room for nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Round {
     /// Counts the session's notaries.
@@ -61,9 +61,20 @@ pub struct Round {
     pub key: AnchorKey,
     /// From this block on its allocations are good: when those of the notary before it no longer are.
     pub starts_at: BlockNumber,
-    /// What was claimed of the session in earlier rounds, in planck; known from the first claim of this round on, because nothing can
-    /// be claimed of the earlier ones any more.
-    pub claimed_before: Option<Balance>,
+    /// What earlier rounds used up of the session; known from the first claim of this round on, because nothing can be claimed of the
+    /// earlier ones any more.
+    pub before: Option<Used>,
+}
+
+/// What rounds used up of a network session.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
+pub struct Used {
+    /// Of the deposit, in planck.
+    pub claimed: Balance,
+    /// Of the room for nodes.
+    pub nodes: u16,
 }
 
 /// The notary of a network session, and the one that it took over from.

@@ -62,9 +62,12 @@ pub struct Ticks {
 
 /// One step towards the root of a hash chain: blake2-256 of `"smartlayer/tick/1" ‖ preimage`.
 pub fn tick_hash(preimage: &Hash) -> Hash {
-    let mut bytes = [0u8; 17 + 32];
-    bytes[..17].copy_from_slice(b"smartlayer/tick/1");
-    bytes[17..].copy_from_slice(preimage.as_bytes());
+    const DOMAIN: &[u8; 17] = b"smartlayer/tick/1";
+    // On the stack: a claim can cost thousands of these.
+    let mut bytes = [0u8; DOMAIN.len() + 32];
+    for (to, from) in bytes.iter_mut().zip(DOMAIN.iter().chain(preimage.as_fixed_bytes())) {
+        *to = *from;
+    }
     blake2_256(&bytes)
 }
 
@@ -83,6 +86,11 @@ impl Claim {
     /// The session that is claimed from. The promise itself names it, or the node's channel in it.
     pub fn session(&self) -> SessionId {
         self.allocation.as_ref().map_or(self.promise.promise.session, |signed| signed.allocation.session)
+    }
+
+    /// The notary's round that is claimed in, in a network session.
+    pub fn round(&self) -> Option<u16> {
+        self.allocation.as_ref().map(|signed| signed.allocation.round)
     }
 
     /// What is owed in total: the promise's cumulative amount and one unit for each tick. Nothing if that is more than a balance can

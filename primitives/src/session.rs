@@ -108,6 +108,19 @@ impl Session {
         }
     }
 
+    /// The first block at which a claim may come too late, as known at block `now`: when the session may be finished, or when the notary
+    /// changes, which ends the round before. Of the claims of one `round`, or of all. Nothing while nothing ends.
+    pub fn ends_at(&self, round: Option<u16>, now: BlockNumber) -> Option<BlockNumber> {
+        let round_ends_at = match &self.payee {
+            Payee::Network(Notary { current, former: Some(former), .. }) => {
+                let is_ending = now < current.starts_at && round.is_none_or(|round| round == former.number);
+                is_ending.then_some(current.starts_at)
+            }
+            _ => None,
+        };
+        round_ends_at.or(self.closing_at)
+    }
+
     /// What is still held of the deposit.
     pub fn held(&self) -> Balance {
         self.deposit.saturating_sub(self.claimed())

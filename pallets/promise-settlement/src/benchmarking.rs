@@ -26,7 +26,7 @@ use sp_runtime::{
     MultiSigner, Permill,
 };
 
-use crate::{settle::Payouts, Call, Channels, Config, HoldReason, Pallet, Reported, Sessions, MAX_BATCH};
+use crate::{settle::Payouts, Call, Channels, Config, HoldReason, Pallet, Reported, Sessions, MAX_BATCH, MAX_EVIDENCE};
 
 const KEY_TYPE: KeyTypeId = KeyTypeId(*b"prms");
 
@@ -309,7 +309,7 @@ mod benchmarks {
     }
 
     #[benchmark]
-    fn report_over_allocation(n: Linear<1, { MAX_SESSION_NODES as u32 }>) -> Result<(), BenchmarkError> {
+    fn report_over_allocation(n: Linear<1, MAX_EVIDENCE>) -> Result<(), BenchmarkError> {
         let session = Opened::<T>::to_network(0, &notary::<T>(), None)?;
         let mut nodes: Vec<AccountId> = (0..n).map(|i| account("node", i, 1)).collect();
         nodes.sort();

@@ -7,7 +7,7 @@ use frame_support::{
     traits::{fungible::MutateHold, tokens::Precision},
 };
 use smartlayer_primitives::{
-    notary::{Notary, Round, MAX_SESSION_NODES},
+    notary::{Notary, Round, Used, MAX_SESSION_NODES},
     promise::{session_id, Claim},
     quorum::Member,
     session::{Beneficiary, IssuerShare, Payee, Session},
@@ -155,7 +155,7 @@ impl<T: Config> Pallet<T> {
             Beneficiary::Network { notary, max_nodes } => {
                 ensure!(*max_nodes > 0 && *max_nodes <= MAX_SESSION_NODES, Error::<T>::BadRoom);
                 let Member { account: notary, key } = Self::active_anchor(notary)?;
-                let current = Round { number: 0, notary, key, starts_at: now, claimed_before: Some(0) };
+                let current = Round { number: 0, notary, key, starts_at: now, before: Some(Used::default()) };
                 let notary = Notary { current, former: None, max_nodes: *max_nodes, nodes: 0 };
                 Ok((Payee::Network(notary), *max_nodes))
             }

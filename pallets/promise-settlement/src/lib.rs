@@ -36,7 +36,7 @@
 //! allocations stay good for the challenge window, and only then do the new one's begin.
 //!
 //! A node that is offline when a payer closes would lose its last promises. So nodes give them to chain nodes to keep
-//! (the *watchtower*), which claim in their place, without a fee, when a session is closing.
+//! (the *watchtower*), which claim in their place, without a fee, when a session is closing or changes its notary.
 //!
 //! ## Example
 //!
@@ -75,7 +75,8 @@
 //! * **Claims are for anybody to send.** They pay the node, never the sender. Claims and closings are in the
 //!   operational class, so that a mass exit finds room in blocks that are full of other things.
 //! * **The watchtower's claims** ([`Call::claim_authorized`]) are transactions without signature and fee. They are
-//!   valid only while a session is closing, and only if they pay more than was settled and nothing keeps them from it.
+//!   valid only while a session is closing, or a change of notary is pending for claims of the round that it ends, and
+//!   only if they pay more than was settled and nothing keeps them from it.
 //!   So that nobody fills blocks with free claims that rise by a planck, every free claim of a count after its first
 //!   must pay at least a [`FREE_CLAIM_STEP`]th of the deposit, of which a part is burned: there are never more than
 //!   that many and one for each count. Of several in a pool the one that pays most waits. What chain nodes keep, and
@@ -134,14 +135,17 @@ pub use weights::WeightInfo;
 pub const MAX_BATCH: u32 = 32;
 /// A free claim of a count that had one before pays at least this part of the deposit: one divided by it, rounded up.
 pub const FREE_CLAIM_STEP: u128 = 64;
+/// The most allocations that show a notary's fault: to one node more than a session can have.
+pub const MAX_EVIDENCE: u32 = smartlayer_primitives::notary::MAX_SESSION_NODES as u32 + 1;
 /// For how many blocks a chain node's watchtower misses a session before it forgets it.
 pub const FORGET_AFTER: u32 = 256;
 
+/// Sessions: deposits against which service nodes claim what they were promised, with a burn.
 // FRAME's macros write `expect` where the metadata and the genesis state are made.
 #[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
-    use super::{WeightInfo, MAX_BATCH};
+    use super::{WeightInfo, MAX_BATCH, MAX_EVIDENCE};
     use alloc::boxed::Box;
     use frame_support::{pallet_prelude::*, traits::fungible};
     use frame_system::{offchain::CreateAuthorizedTransaction, pallet_prelude::*};
@@ -355,13 +359,13 @@ pub mod pallet {
             /// What it received of the bond, in planck.
             amount: Balance,
         },
-        /// A notary was shown to have allocated more than a session had.
+        /// A notary was shown to have allocated more than a session had, or to more nodes than it had room for.
         OverAllocated {
             /// The session.
             session: SessionId,
             /// The notary.
             notary: AccountId,
-            /// By how much, in planck.
+            /// By how much, in planck; zero if it allocated to too many nodes only.
             excess: Balance,
         },
     }
@@ -417,7 +421,8 @@ pub mod pallet {
         RoundNotStarted,
         /// The allocation is of a round that is over or never was. Ask the session's notary of today for an allocation.
         RoundOver,
-        /// The session has no room for one more node. Its payer opens a session with room for more.
+        /// The session has no room for one more node. Its payer opens a session with room for more; if the notary
+        /// allocated to more nodes than there was room for, report that.
         NoRoom,
         /// The node's account is gone and the payment is too small to bring it back. Fund the node's account first.
         NodeCannotReceive,
@@ -429,7 +434,8 @@ pub mod pallet {
         NotTheNode,
         /// The session is about to close. Open a new one instead.
         Closing,
-        /// Nobody asked to close this session. The payer does so with `request_close`; the node closes with `close`.
+        /// Nobody asked to close this session, or, where it has a notary, to change it. The payer does so with `request_close` or
+        /// `change_notary`; the node closes with `close`; an open session is claimed from with `claim`.
         NotClosing,
         /// The challenge window is not over. Finish at the block that `CloseRequested` told, or later.
         WindowOpen,
@@ -442,7 +448,8 @@ pub mod pallet {
         /// The allocations are not all of one round of this session, or not of distinct nodes in ascending order. Sort
         /// them by node, one for each.
         BadEvidence,
-        /// The allocations don't add up to more than the session had for the round. There is nothing to report.
+        /// The allocations don't add up to more than the session had for the round, and are not to more nodes than it had
+        /// room for. There is nothing to report.
         NotOverAllocated,
         /// The notary was slashed for this round already. There is nothing left to report.
         AlreadyReported,
@@ -717,7 +724,8 @@ pub mod pallet {
         ///
         /// `allocations` are of one round of the session, the running one or the one before, one for each node, ordered
         /// by node, and signed by the key that the session pinned for the round. If their caps add up to more than the
-        /// deposit less what was claimed in earlier rounds, the notary loses `OverAllocationSlash` of its bond, once
+        /// deposit less what was claimed in earlier rounds, or if more nodes have a cap above nothing than there was room
+        /// for, the notary loses `OverAllocationSlash` of its bond, once
         /// for each round. Nodes are paid by claiming, not by this.
         ///
         /// ## Errors
@@ -735,17 +743,17 @@ pub mod pallet {
         pub fn report_over_allocation(
             origin: OriginFor<T>,
             session: SessionId,
-            allocations: BoundedVec<SignedAllocation, ConstU32<{ MAX_SESSION_NODES as u32 }>>,
+            allocations: BoundedVec<SignedAllocation, ConstU32<MAX_EVIDENCE>>,
         ) -> DispatchResult {
             Self::do_report_over_allocation(ensure_signed(origin)?, session, &allocations)
         }
 
-        /// Settle a claim of a closing session without a fee: the watchtower's way.
+        /// Settle a claim of what is about to end without a fee: the watchtower's way.
         ///
         /// ## Dispatch Origin
         ///
         /// None and no signature: a general transaction that is authorised by what it carries. It is valid only for a
-        /// session that is closing, and only if the claim pays more than was settled, by at least a 64th of the deposit
+        /// session that is closing or a round that a change of notary ends, and only if the claim pays more than was settled, by at least a 64th of the deposit
         /// if its count had a free claim before.
         ///
         /// ## Details

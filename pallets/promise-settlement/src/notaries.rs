@@ -7,14 +7,14 @@ use frame_support::{
     pallet_prelude::{DispatchResult, Get},
 };
 use smartlayer_primitives::{
-    notary::{Notary, Round, SignedAllocation},
+    notary::{Notary, Round, SignedAllocation, Used},
     quorum::Member,
     session::{Payee, Session},
     traits::AnchorBonds,
     AccountId, Balance, SessionId,
 };
 
-use crate::{Channels, Config, Error, Event, Pallet, Reported, Sessions, WeightInfo};
+use crate::{Channels, Config, Error, Event, FreeClaims, Pallet, Reported, Sessions, WeightInfo};
 
 impl<T: Config> Pallet<T> {
     pub(crate) fn do_change_notary(payer: AccountId, id: SessionId, notary: AccountId) -> DispatchResultWithPostInfo {
@@ -29,10 +29,10 @@ impl<T: Config> Pallet<T> {
         let number = current.number.checked_add(1).ok_or(Error::<T>::TooManyRounds)?;
         let starts_at = now.saturating_add(session.challenge_window);
 
-        let next = Round { number, notary: notary.clone(), key, starts_at, claimed_before: None };
+        let next = Round { number, notary: notary.clone(), key, starts_at, before: None };
         let mut last = core::mem::replace(current, next);
         // Nothing was claimed in a round that does not know what it began with.
-        last.claimed_before.get_or_insert(claimed);
+        last.before.get_or_insert(Used { claimed, nodes: *nodes });
 
         let counted = *nodes;
         // Of rounds before the one that just became the former, nothing can ever be claimed again.
@@ -42,6 +42,7 @@ impl<T: Config> Pallet<T> {
             .collect();
         for channel in dead {
             Channels::<T>::remove(id, channel);
+            FreeClaims::<T>::remove(channel);
             *nodes = nodes.saturating_sub(1);
         }
         *former = Some(last);
@@ -56,9 +57,10 @@ impl<T: Config> Pallet<T> {
         allocations: &[SignedAllocation],
     ) -> DispatchResult {
         let session = Sessions::<T>::get(id).ok_or(Error::<T>::NoSuchSession)?;
-        let Payee::Network(Notary { current, former, .. }) = &session.payee else {
+        let Payee::Network(notary) = &session.payee else {
             return Err(Error::<T>::NotANetworkSession.into());
         };
+        let Notary { current, former, .. } = notary;
         let first = &allocations.first().ok_or(Error::<T>::BadEvidence)?.allocation;
         let of_one_round = allocations.iter().all(|a| a.allocation.session == id && a.allocation.round == first.round);
         let of_distinct_nodes = allocations.windows(2).all(|pair| match pair {
@@ -74,7 +76,8 @@ impl<T: Config> Pallet<T> {
         // More than a balance can be is more than any deposit.
         let allocated = allocations.iter().fold(0, |sum: Balance, a| sum.saturating_add(a.allocation.cap));
         let excess = allocated.saturating_sub(budget(&session, round));
-        ensure!(excess > 0, Error::<T>::NotOverAllocated);
+        let nodes = allocations.iter().filter(|a| a.allocation.cap > 0).count();
+        ensure!(excess > 0 || nodes > room(notary, round).into(), Error::<T>::NotOverAllocated);
         let genesis = Self::genesis();
         ensure!(allocations.iter().all(|a| a.verify(&genesis, &round.key)), Error::<T>::BadAllocation);
 
@@ -100,5 +103,10 @@ impl<T: Config> Pallet<T> {
 /// What the notary of a round may allocate at most: what the earlier rounds left of the deposit. Of a round that had no
 /// claim yet that is what is left now, and it can only become less until the round begins.
 fn budget(session: &Session, round: &Round) -> Balance {
-    session.deposit.saturating_sub(round.claimed_before.unwrap_or(session.claimed()))
+    session.deposit.saturating_sub(round.before.map_or(session.claimed(), |before| before.claimed))
+}
+
+/// To how many nodes the notary of a round may allocate at most; as with the budget, of a round that had no claim yet what is left now.
+fn room(notary: &Notary, round: &Round) -> u16 {
+    notary.max_nodes.saturating_sub(round.before.map_or(notary.nodes, |before| before.nodes))
 }

@@ -14,7 +14,7 @@ use frame_support::{
 };
 use smartlayer_primitives::{
     fees::{self, Settlement},
-    notary::{channel_id, Notary, Round},
+    notary::{channel_id, Notary, Round, Used},
     promise::{Claim, MAX_TICKS},
     session::{Channel, Payee, Session},
     traits::AnchorBonds,
@@ -119,7 +119,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn do_claim_authorized(claim: &Claim) -> DispatchResultWithPostInfo {
         let id = claim.session();
         let mut session = Sessions::<T>::get(id).ok_or(Error::<T>::NoSuchSession)?;
-        ensure!(session.closing_at.is_some(), Error::<T>::NotClosing);
+        ensure!(session.ends_at(claim.round(), Self::now()).is_some(), Error::<T>::NotClosing);
         let due = Self::examine(id, &session, claim, &Self::genesis())?;
         ensure!(Self::earns_a_free_claim(claim, &session, &due), Error::<T>::TooLittleForFree);
 
@@ -249,10 +249,10 @@ impl<T: Config> Pallet<T> {
 
     /// Writes down what was settled with a node, and what the round began with if this is its first claim.
     fn count(id: SessionId, session: &mut Session, due: &ChannelDue, node: &AccountId, claimed: Balance) {
-        let before = session.claimed();
+        let claimed_before = session.claimed();
         if let Payee::Network(notary) = &mut session.payee {
             if notary.current.number == due.round {
-                notary.current.claimed_before.get_or_insert(before);
+                notary.current.before.get_or_insert(Used { claimed: claimed_before, nodes: notary.nodes });
             }
             if due.first {
                 notary.nodes = notary.nodes.saturating_add(1);

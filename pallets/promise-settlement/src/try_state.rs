@@ -24,8 +24,11 @@ impl<T: Config> Pallet<T> {
             Self::check_channels(id, &session)?;
             if session.closing_at.is_some() {
                 counts.insert(id);
-                counts.extend(Channels::<T>::iter_key_prefix(id));
             }
+            let running = Self::running_round(&session);
+            let ending = Channels::<T>::iter_prefix(id)
+                .filter(|(_, channel)| session.closing_at.is_some() || Some(channel.round) != running);
+            counts.extend(ending.map(|(channel, _)| channel));
         }
         // Everyone who ever opened a session, so that a hold left behind shows too.
         for payer in LastNonce::<T>::iter_keys() {
@@ -42,9 +45,16 @@ impl<T: Config> Pallet<T> {
         ensure!(Reported::<T>::iter_keys().all(Sessions::<T>::contains_key), "a report without a session");
         ensure!(
             FreeClaims::<T>::iter_keys().all(|id| counts.contains(&id)),
-            "a free claim of a session that is not closing"
+            "a free claim of a count that did not end"
         );
         Ok(())
+    }
+
+    fn running_round(session: &Session) -> Option<u16> {
+        match &session.payee {
+            Payee::Network(notary) => Some(notary.current.number),
+            Payee::Node(_) => None,
+        }
     }
 
     fn check_channels(id: SessionId, session: &Session) -> Result<(), TryRuntimeError> {
@@ -56,8 +66,9 @@ impl<T: Config> Pallet<T> {
         ensure!(count == usize::from(notary.nodes), "a session counts other channels than there are");
         ensure!(notary.nodes <= notary.max_nodes, "a session has more channels than room");
         for round in notary.former.iter().chain([&notary.current]) {
-            let before = round.claimed_before.unwrap_or(0);
-            ensure!(before <= session.claimed(), "a round began with more than was ever claimed");
+            let before = round.before.unwrap_or_default();
+            ensure!(before.claimed <= session.claimed(), "a round began with more than was ever claimed");
+            ensure!(before.nodes <= notary.max_nodes, "a round began with more nodes than room");
         }
         ensure!(
             Channels::<T>::iter_prefix(id)

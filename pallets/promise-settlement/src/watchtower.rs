@@ -1,4 +1,4 @@
-//! The watchtower: claims that chain nodes make, without fee, for service nodes whose sessions are closing.
+//! The watchtower: claims that chain nodes make, without fee, for service nodes whose sessions or rounds are ending.
 
 use alloc::{boxed::Box, vec::Vec};
 use frame_support::{
@@ -31,7 +31,7 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn authorize_claim(claim: &Claim) -> TransactionValidityWithRefund {
         let id = claim.session();
         let mut session = Sessions::<T>::get(id).ok_or(InvalidTransaction::Stale)?;
-        let closing_at = session.closing_at.ok_or(InvalidTransaction::Future)?;
+        let ends_at = session.ends_at(claim.round(), Self::now()).ok_or(InvalidTransaction::Future)?;
         let due = Self::examine(id, &session, claim, &Self::genesis()).map_err(|error| match error {
             Error::NothingNew | Error::OverDeposit | Error::RoundOver => InvalidTransaction::Stale,
             Error::RoundNotStarted => InvalidTransaction::Future,
@@ -43,7 +43,7 @@ impl<T: Config> Pallet<T> {
         // worse one.
         let priority =
             multiply_by_rational_with_rounding(due.new.min(session.deposit), PRIORITY, session.deposit, Rounding::Down);
-        let window = closing_at.saturating_sub(Self::now());
+        let window = ends_at.saturating_sub(Self::now());
         // What would fail, for want of an account or a bond to pay it, would fail again in every block, for nothing.
         with_transaction(|| {
             let settled = Self::settle(id, &mut session, due, &mut Payouts::<T>::default());
@@ -72,14 +72,14 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// What the off-chain worker does in each block: claims for the sessions that are closing, and forgets those that
+    /// What the off-chain worker does in each block: claims for the sessions and rounds that are ending, and forgets those that
     /// are gone.
     pub(crate) fn watch(now: BlockNumber) {
         let storage = StorageValueRef::persistent(INDEX_KEY);
         // Nothing was given to keep, or by somebody who keeps it in another way.
         let Ok(Some(mut index)) = storage.get::<Index>() else { return };
         for kept in &index {
-            if Sessions::<T>::get(kept.session).is_some_and(|session| session.closing_at.is_some()) {
+            if Sessions::<T>::get(kept.session).is_some_and(|session| session.ends_at(None, now).is_some()) {
                 Self::claim_kept(kept);
             }
         }

@@ -1,9 +1,7 @@
 //! What the calls cost.
 //!
-//! The implementation for `()` is a **conservative bound, not a measurement**: it counts storage accesses at the price
-//! of RocksDB (ParityDB, which the node uses, is cheaper), adds a generous allowance for each signature and for the
-//! code around, and 4 KiB of proof for each item read. It stands until `frame-omni-bencher` has run `benchmarking.rs`
-//! and its results replace it.
+//! The runtime has what was measured (`runtime/src/weights`, by `scripts/weights` over `benchmarking.rs`). The values of `()` are for the
+//! pallets' own tests: bounds by the storage items that a call can touch, with generous allowances for signatures and the code around.
 
 use frame_support::weights::{constants::RocksDbWeight, Weight};
 

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     parameters::bounded::{commitment_snapshots, promise_settlement, service_staking, sla_registry, smart_tokens},
-    AccountId, Anchors, Balances, CommitmentSnapshots, Runtime, RuntimeHoldReason, ServiceStaking, SlaRegistry,
-    SmartTokens,
+    AccountId, Anchors, Balance, Balances, CommitmentSnapshots, Runtime, RuntimeHoldReason, ServiceStaking,
+    SlaRegistry, SmartTokens, SLT,
 };
 
 parameter_types! {
@@ -45,12 +45,26 @@ impl pallet_service_staking::Config for Runtime {
     type ReportHistory = ReportHistory;
     type ReportWindow = service_staking::ReportWindow;
     type RewardHistory = service_staking::RewardHistory;
-    type RewardPerPeriod = service_staking::RewardPerPeriod;
+    type RewardPerPeriod = RewardPerPeriod;
     type SlashDeferral = service_staking::SlashDeferral;
     type Snapshots = CommitmentSnapshots;
     type UnbondingDelay = service_staking::UnbondingDelay;
     type WeightInfo = crate::weights::pallet_service_staking::WeightInfo<Self>;
     type WriterBonus = service_staking::WriterBonus;
+}
+
+/// The most that a period is rewarded with for each of its blocks: the most of all periods together is then a number as well, 288,000 SLT
+/// a day, however short they are.
+pub const MAX_REWARD_PER_BLOCK: Balance = 10 * SLT;
+
+/// At most [`MAX_REWARD_PER_BLOCK`] for each block of a period.
+pub struct RewardPerPeriod;
+
+impl Get<Balance> for RewardPerPeriod {
+    fn get() -> Balance {
+        let most = MAX_REWARD_PER_BLOCK.saturating_mul(commitment_snapshots::PeriodLength::get().into());
+        service_staking::RewardPerPeriod::get().min(most)
+    }
 }
 
 /// At most half of the span that it is counted over, so that no node is in maintenance for ever.
@@ -92,7 +106,7 @@ impl pallet_promise_settlement::Config for Runtime {
     type ServiceNodes = ServiceStaking;
     type StorageDeposit = promise_settlement::StorageDeposit;
     type TokenTypes = SmartTokens;
-    type WeightInfo = ();
+    type WeightInfo = crate::weights::pallet_promise_settlement::WeightInfo<Self>;
 }
 
 impl pallet_smart_tokens::Config for Runtime {

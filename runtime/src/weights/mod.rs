@@ -1,10 +1,9 @@
 //! What the calls of the own pallets cost, in time and proof, as `scripts/weights` measured it. Written by `frame-omni-bencher`: measure anew
 //! instead of editing.
-//!
-//! Those of pallet-promise-settlement are not measured yet: it counts by the bounds in its own `weights`.
 
 pub mod pallet_anchors;
 pub mod pallet_commitment_snapshots;
+pub mod pallet_promise_settlement;
 pub mod pallet_service_staking;
 pub mod pallet_sla_registry;
 pub mod pallet_smart_tokens;

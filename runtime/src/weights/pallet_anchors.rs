@@ -44,10 +44,10 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 	/// Proof: `Identity::IdentityOf` (`max_values`: None, `max_size`: Some(1417), added: 3892, mode: `MaxEncodedLen`)
 	fn register() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `16858`
+		//  Measured:  `16843`
 		//  Estimated: `9683`
-		// Minimum execution time: 255_949_000 picoseconds.
-		Weight::from_parts(311_094_000, 0)
+		// Minimum execution time: 327_380_000 picoseconds.
+		Weight::from_parts(351_939_000, 0)
 			.saturating_add(Weight::from_parts(0, 9683))
 			.saturating_add(T::DbWeight::get().reads(14))
 			.saturating_add(T::DbWeight::get().writes(21))
@@ -60,8 +60,8 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `527`
 		//  Estimated: `6656`
-		// Minimum execution time: 20_427_000 picoseconds.
-		Weight::from_parts(25_706_000, 0)
+		// Minimum execution time: 25_512_000 picoseconds.
+		Weight::from_parts(28_853_000, 0)
 			.saturating_add(Weight::from_parts(0, 6656))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -70,7 +70,7 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 	/// Proof: `Anchors::Organisations` (`max_values`: None, `max_size`: Some(358), added: 2833, mode: `MaxEncodedLen`)
 	/// Storage: `Anchors::RotatedAt` (r:1 w:1)
 	/// Proof: `Anchors::RotatedAt` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:3 w:0)
+	/// Storage: `Parameters::Parameters` (r:5 w:0)
 	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(36), added: 2511, mode: `MaxEncodedLen`)
 	/// Storage: `Anchors::FormerKeys` (r:16 w:16)
 	/// Proof: `Anchors::FormerKeys` (`max_values`: None, `max_size`: Some(84), added: 2559, mode: `MaxEncodedLen`)
@@ -90,12 +90,12 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 	/// Proof: `Identity::IdentityOf` (`max_values`: None, `max_size`: Some(1417), added: 3892, mode: `MaxEncodedLen`)
 	fn rotate_key() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `17568`
+		//  Measured:  `17577`
 		//  Estimated: `41934`
-		// Minimum execution time: 272_037_000 picoseconds.
-		Weight::from_parts(343_291_000, 0)
+		// Minimum execution time: 354_192_000 picoseconds.
+		Weight::from_parts(402_517_000, 0)
 			.saturating_add(Weight::from_parts(0, 41934))
-			.saturating_add(T::DbWeight::get().reads(29))
+			.saturating_add(T::DbWeight::get().reads(31))
 			.saturating_add(T::DbWeight::get().writes(22))
 	}
 	/// Storage: `Anchors::Organisations` (r:1 w:1)
@@ -104,7 +104,7 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 	/// Proof: `Anchors::Elected` (`max_values`: Some(1), `max_size`: Some(4098), added: 4593, mode: `MaxEncodedLen`)
 	/// Storage: `Anchors::Departing` (r:1 w:1)
 	/// Proof: `Anchors::Departing` (`max_values`: None, `max_size`: Some(68), added: 2543, mode: `MaxEncodedLen`)
-	/// Storage: `Parameters::Parameters` (r:1 w:0)
+	/// Storage: `Parameters::Parameters` (r:3 w:0)
 	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(36), added: 2511, mode: `MaxEncodedLen`)
 	/// Storage: `Anchors::FormerKeysOf` (r:1 w:1)
 	/// Proof: `Anchors::FormerKeysOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
@@ -116,12 +116,12 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 	/// Proof: `Anchors::RotatedAt` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 	fn deregister() -> Weight {
 		// Proof Size summary in bytes:
-		//  Measured:  `7649`
+		//  Measured:  `7724`
 		//  Estimated: `39375`
-		// Minimum execution time: 171_302_000 picoseconds.
-		Weight::from_parts(196_357_000, 0)
+		// Minimum execution time: 231_292_000 picoseconds.
+		Weight::from_parts(242_743_000, 0)
 			.saturating_add(Weight::from_parts(0, 39375))
-			.saturating_add(T::DbWeight::get().reads(20))
+			.saturating_add(T::DbWeight::get().reads(22))
 			.saturating_add(T::DbWeight::get().writes(21))
 	}
 	/// Storage: `Anchors::Departing` (r:1 w:1)
@@ -138,8 +138,8 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `848`
 		//  Estimated: `4026`
-		// Minimum execution time: 82_466_000 picoseconds.
-		Weight::from_parts(98_652_000, 0)
+		// Minimum execution time: 99_252_000 picoseconds.
+		Weight::from_parts(104_394_000, 0)
 			.saturating_add(Weight::from_parts(0, 4026))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(19))
@@ -162,8 +162,8 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `15801`
 		//  Estimated: `9683`
-		// Minimum execution time: 135_213_000 picoseconds.
-		Weight::from_parts(162_596_000, 0)
+		// Minimum execution time: 164_421_000 picoseconds.
+		Weight::from_parts(173_889_000, 0)
 			.saturating_add(Weight::from_parts(0, 9683))
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(3))
@@ -184,8 +184,8 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `15207`
 		//  Estimated: `9683`
-		// Minimum execution time: 81_660_000 picoseconds.
-		Weight::from_parts(96_598_000, 0)
+		// Minimum execution time: 92_239_000 picoseconds.
+		Weight::from_parts(101_008_000, 0)
 			.saturating_add(Weight::from_parts(0, 9683))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -208,8 +208,8 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `3253`
 		//  Estimated: `39375`
-		// Minimum execution time: 183_685_000 picoseconds.
-		Weight::from_parts(218_774_000, 0)
+		// Minimum execution time: 209_192_000 picoseconds.
+		Weight::from_parts(221_830_000, 0)
 			.saturating_add(Weight::from_parts(0, 39375))
 			.saturating_add(T::DbWeight::get().reads(23))
 			.saturating_add(T::DbWeight::get().writes(21))
@@ -232,8 +232,8 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `3051`
 		//  Estimated: `39375`
-		// Minimum execution time: 158_124_000 picoseconds.
-		Weight::from_parts(190_931_000, 0)
+		// Minimum execution time: 181_962_000 picoseconds.
+		Weight::from_parts(192_081_000, 0)
 			.saturating_add(Weight::from_parts(0, 39375))
 			.saturating_add(T::DbWeight::get().reads(21))
 			.saturating_add(T::DbWeight::get().writes(20))
@@ -248,10 +248,37 @@ impl<T: frame_system::Config> pallet_anchors::WeightInfo for WeightInfo<T> {
 		// Proof Size summary in bytes:
 		//  Measured:  `12934`
 		//  Estimated: `9683`
-		// Minimum execution time: 42_015_000 picoseconds.
-		Weight::from_parts(48_914_000, 0)
+		// Minimum execution time: 39_979_000 picoseconds.
+		Weight::from_parts(44_990_000, 0)
 			.saturating_add(Weight::from_parts(0, 9683))
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(2))
+	}
+	/// Storage: `Anchors::Suspended` (r:1 w:1)
+	/// Proof: `Anchors::Suspended` (`max_values`: Some(1), `max_size`: Some(4098), added: 4593, mode: `MaxEncodedLen`)
+	/// Storage: `Anchors::Organisations` (r:128 w:0)
+	/// Proof: `Anchors::Organisations` (`max_values`: None, `max_size`: Some(358), added: 2833, mode: `MaxEncodedLen`)
+	/// Storage: `Parameters::Parameters` (r:1 w:0)
+	/// Proof: `Parameters::Parameters` (`max_values`: None, `max_size`: Some(36), added: 2511, mode: `MaxEncodedLen`)
+	/// Storage: `Identity::IdentityOf` (r:128 w:0)
+	/// Proof: `Identity::IdentityOf` (`max_values`: None, `max_size`: Some(1417), added: 3892, mode: `MaxEncodedLen`)
+	/// Storage: `Anchors::ActiveSet` (r:1 w:1)
+	/// Proof: `Anchors::ActiveSet` (`max_values`: Some(1), `max_size`: Some(8198), added: 8693, mode: `MaxEncodedLen`)
+	/// Storage: `Anchors::Elected` (r:0 w:1)
+	/// Proof: `Anchors::Elected` (`max_values`: Some(1), `max_size`: Some(4098), added: 4593, mode: `MaxEncodedLen`)
+	/// The range of component `n` is `[0, 128]`.
+	fn change_members(n: u32, ) -> Weight {
+		// Proof Size summary in bytes:
+		//  Measured:  `791 + n * (475 ±0)`
+		//  Estimated: `9683 + n * (3892 ±0)`
+		// Minimum execution time: 7_160_000 picoseconds.
+		Weight::from_parts(37_213_887, 0)
+			.saturating_add(Weight::from_parts(0, 9683))
+			// Standard Error: 219_315
+			.saturating_add(Weight::from_parts(15_277_523, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().reads((2_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes(3))
+			.saturating_add(Weight::from_parts(0, 3892).saturating_mul(n.into()))
 	}
 }

@@ -59,7 +59,7 @@ fn notary() -> Notary {
         notary: Charlie.to_account_id(),
         key: Charlie.public(),
         starts_at: 0,
-        claimed_before: Some(0),
+        before: Some(Default::default()),
     };
     Notary { current, former: None, max_nodes: 4, nodes: 0 }
 }

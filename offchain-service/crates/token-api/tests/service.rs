@@ -378,7 +378,7 @@ async fn a_network_session_pays_nobody_here_yet() {
     let world = World::start().await;
     world.serve_instance().await;
     let session = world.chain.open_session(&account(NODE), 0, SLT);
-    let current = Round { number: 0, notary: account(1), key: key(1).public(), starts_at: 0, claimed_before: None };
+    let current = Round { number: 0, notary: account(1), key: key(1).public(), starts_at: 0, before: None };
     let notary = Notary { current, former: None, max_nodes: 2, nodes: 0 };
     world.chain.change(|s| s.sessions.get_mut(&session).unwrap().payee = Payee::Network(notary));
     assert_eq!(world.paid(&attributes(), session, PRICE).await.code(), ErrorCode::NetworkSession);

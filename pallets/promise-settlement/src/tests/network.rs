@@ -7,6 +7,7 @@ use smartlayer_primitives::{
 };
 
 use super::*;
+use crate::MAX_EVIDENCE;
 
 fn second_notary() -> AccountId {
     account(ANCHORS[1])
@@ -337,11 +338,45 @@ mod report_over_allocation {
     fn of_as_many_as_there_can_be() {
         run(|| {
             let session = opened_network(2_559, 256);
-            let mut all: Vec<_> = (0..=255).map(|n| allocation(session, 0, &account(n), 10)).collect();
-            assert_ok!(report(session, all.clone()));
+            let all: Vec<_> = (0..=255).map(|n| allocation(session, 0, &account(n), 10)).collect();
+            assert_ok!(report(session, all));
             assert_eq!(last_event(), Event::OverAllocated { session, notary: notary(), excess: 1 });
-            all.push(all[0].clone());
-            assert!(BoundedVec::<_, frame_support::traits::ConstU32<256>>::try_from(all).is_err());
+        });
+    }
+
+    #[test]
+    fn of_more_nodes_than_there_is_room_for() {
+        run(|| {
+            let session = opened_network(1_000, 2);
+            // Who was given nothing takes no room.
+            assert_noop!(report(session, allocations(session, 0, &[10, 10, 0])), Error::<Test>::NotOverAllocated);
+            assert_ok!(report(session, allocations(session, 0, &[10, 10, 10])));
+            assert_eq!(last_event(), Event::OverAllocated { session, notary: notary(), excess: 0 });
+            assert_eq!(Slashed::get().len(), 1);
+
+            let largest = opened_network(1_000, 256);
+            let nodes = (0..MAX_EVIDENCE).map(|n| AccountId::new(sp_core::U256::from(n).to_big_endian()));
+            let all: Vec<_> = nodes.map(|node| allocation(largest, 0, &node, 1)).collect();
+            assert_noop!(report(largest, all[1..].to_vec()), Error::<Test>::NotOverAllocated);
+            assert_ok!(report(largest, all));
+        });
+    }
+
+    #[test]
+    fn the_room_is_what_earlier_rounds_left() {
+        run(|| {
+            let session = opened_network(1_000, 3);
+            assert_ok!(bring(network_claim(session, 0, &node(), 100, 100)));
+            // Claims of the round itself are among those that it gave room to.
+            assert_noop!(report(session, allocations(session, 0, &[10; 3])), Error::<Test>::NotOverAllocated);
+            assert_ok!(change(session, second_notary()));
+            wait(10);
+            assert_noop!(report(session, allocations(session, 1, &[10; 2])), Error::<Test>::NotOverAllocated);
+            assert_ok!(bring(network_claim(session, 1, &node(), 10, 10)));
+            assert_noop!(report(session, allocations(session, 1, &[10; 2])), Error::<Test>::NotOverAllocated);
+            assert_ok!(report(session, allocations(session, 1, &[10; 3])));
+            // The former round is judged by what it began with.
+            assert_ok!(report(session, allocations(session, 0, &[10; 4])));
         });
     }
 }

@@ -92,6 +92,36 @@ fn claims_for_each_node_of_a_network() {
 }
 
 #[test]
+fn claims_for_a_node_that_is_gone_when_the_payer_changes_the_notary() {
+    run_off_chain(|submitted| {
+        let session = opened_network(1_000, 3);
+        let (last, next) =
+            (network_claim(session, 0, &node(), 300, 200), network_claim(session, 1, &other_node(), 50, 60));
+        kept(&last);
+        work();
+        assert_eq!(submitted(), []);
+        assert_ok!(PromiseSettlement::change_notary(origin(payer()), session, account(ANCHORS[1])));
+        kept(&next);
+        wait(4);
+        work();
+        assert_eq!(submitted(), [last.clone()]);
+        // It may wait for as long as the round goes on.
+        assert_eq!(apply_free(last.clone()).unwrap().longevity, 6);
+        assert_eq!(Balances::balance(&node()), FUNDS + 180);
+        assert_eq!(validity(last), Err(InvalidTransaction::Stale));
+        // The new round does not end.
+        wait(6);
+        work();
+        assert_eq!(submitted(), []);
+        assert_eq!(validity(next), Err(InvalidTransaction::Future));
+        assert_eq!(FreeClaims::<Test>::iter().count(), 1);
+        // What was counted of the old one goes with its channels.
+        assert_ok!(PromiseSettlement::change_notary(origin(payer()), session, notary()));
+        assert_eq!(FreeClaims::<Test>::iter().count(), 0);
+    });
+}
+
+#[test]
 fn only_a_better_claim_of_a_closing_session_is_valid() {
     run(|| {
         let session = opened(1_000, 0);

@@ -2,7 +2,7 @@
 
 use pallet_promise_settlement::{Call, Channels, LastNonce, Sessions};
 use smartlayer_primitives::{
-    notary::{channel_id, Allocation, Round, MAX_SESSION_NODES},
+    notary::{channel_id, Allocation, Notary, Round, MAX_SESSION_NODES},
     payload::Payload,
     promise::{tick_hash, Claim, Promise, TickCommitment, Ticks},
     session::{Beneficiary, Payee, Session},
@@ -99,7 +99,7 @@ pub fn claim_batch(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
 }
 
 pub fn free_claim(choice: &mut Choice, memory: &mut Memory) -> Option<Action> {
-    let (id, session) = any_that(choice, |session| session.closing_at.is_some())?;
+    let (id, session) = any_that(choice, |session| session.ends_at(None, System::block_number()).is_some())?;
     let (claim, _) = build(choice, memory, id, &session)?;
     Some(Action::FreeClaim(Box::new(claim)))
 }
@@ -169,7 +169,9 @@ pub fn report_over_allocation(choice: &mut Choice, memory: &mut Memory) -> Optio
     let round: &Round = choice.pick(&rounds)?;
     let mut allocations: Vec<_> = memory.allocations.get(&(id, round.number))?.values().cloned().collect();
     allocations.truncate(MAX_SESSION_NODES.into());
-    let mut wrong = memory.allocated(id, round.number) <= budget(&session, round);
+    let nodes = allocations.iter().filter(|signed| signed.allocation.cap > 0).count();
+    let mut wrong =
+        memory.allocated(id, round.number) <= budget(&session, round) && nodes <= room(notary, round).into();
     match choice.twist(4) {
         1 => {
             allocations.push(allocations[0].clone());
@@ -196,7 +198,12 @@ pub fn report_over_allocation(choice: &mut Choice, memory: &mut Memory) -> Optio
 
 /// What the notary of a round may allocate, as the pallet's documentation says it.
 fn budget(session: &Session, round: &Round) -> Balance {
-    session.deposit.saturating_sub(round.claimed_before.unwrap_or(session.claimed()))
+    session.deposit.saturating_sub(round.before.map_or(session.claimed(), |before| before.claimed))
+}
+
+/// To how many nodes it may allocate.
+fn room(notary: &Notary, round: &Round) -> u16 {
+    notary.max_nodes - round.before.map_or(notary.nodes, |before| before.nodes)
 }
 
 fn any(choice: &mut Choice) -> Option<(SessionId, Session)> {
