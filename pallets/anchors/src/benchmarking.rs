@@ -229,5 +229,26 @@ mod benchmarks {
         assert!(ActiveSet::<T>::get().position(&anchor).is_none());
     }
 
+    /// New members, all of them with a right to be anchors, instead of as many that were suspended.
+    #[benchmark]
+    fn change_members(n: Linear<0, MAX_ANCHORS>) {
+        let mut members: alloc::vec::Vec<AccountId> = (0..n)
+            .map(|n| {
+                let member: AccountId = account("anchor", n, 0);
+                put::<T>(&member, AnchorKey::from_slice(member.as_ref()).expect("both have 32 bytes; qed"));
+                member
+            })
+            .collect();
+        members.sort();
+        let former = (0..n).map(|n| account("former", n, 0)).collect();
+        Suspended::<T>::put(BoundedVec::truncate_from(former));
+        #[block]
+        {
+            Pallet::<T>::change_members_sorted(&[], &[], &members);
+        }
+        assert_eq!(ActiveSet::<T>::get().members.len() as u32, n);
+        assert!(Suspended::<T>::get().is_empty());
+    }
+
     impl_benchmark_test_suite!(Pallet, crate::mock::ExtBuilder::build(), crate::mock::Test);
 }

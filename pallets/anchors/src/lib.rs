@@ -59,7 +59,8 @@
 //!   both together, rounded up; [`Config::BountyShare`] of it, rounded down, goes to who reported, the rest to
 //!   [`Config::OnSlash`].
 //! * **Costs** are bounded by [`MAX_ANCHORS`](smartlayer_primitives::quorum::MAX_ANCHORS): a change of the elected
-//!   members reads each of them once. That cost comes on top of the weight that the elections pallet accounts for.
+//!   members reads each of them once. The elections pallet doesn't account for that, so that it is added to the block's weight when it
+//!   happens ([`WeightInfo::change_members`]).
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // What runs on the chain never panics and never wraps.
@@ -104,6 +105,7 @@ pub mod weights;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+/// The active set of anchors: organisations that are elected *and* registered, and the quorums they form.
 // FRAME's macros write `expect` where the metadata and the genesis state are made.
 #[allow(clippy::expect_used)]
 #[frame_support::pallet]
@@ -575,6 +577,14 @@ pub mod pallet {
         /// The organisation whose word a signature by `key` is: the one that has the key, or gave it up not long ago.
         pub fn key_owner(key: AnchorKey) -> Option<AccountId> {
             Self::owner(&key)
+        }
+
+        /// Whether [`Call::refresh`] would change something: the account is elected, and is an active anchor without a right to
+        /// it, or has a right to be one and isn't, or not with its present key.
+        pub fn needs_refresh(account: AccountId) -> bool {
+            let is_elected = Elected::<T>::get().binary_search(&account).is_ok();
+            let member = ActiveSet::<T>::get().members.into_iter().find(|member| member.account == account);
+            is_elected && member != Self::eligible(&account)
         }
     }
 }

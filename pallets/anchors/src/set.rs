@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use frame_support::{
     defensive,
+    dispatch::DispatchClass,
     traits::{ChangeMembers, DefensiveSaturating, Get, InitializeMembers},
     BoundedVec,
 };
@@ -12,7 +13,7 @@ use smartlayer_primitives::{
     AccountId, Hash,
 };
 
-use crate::pallet::*;
+use crate::{pallet::*, WeightInfo};
 
 type UpToMax<Item> = BoundedVec<Item, sp_core::ConstU32<MAX_ANCHORS>>;
 
@@ -51,7 +52,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// The elected `account` as a member, if nothing speaks against it.
-    fn eligible(account: &AccountId) -> Option<Member> {
+    pub(crate) fn eligible(account: &AccountId) -> Option<Member> {
         let organisation = Organisations::<T>::get(account)?;
         let is_eligible = organisation.bond >= T::MinBond::get()
             && !Suspended::<T>::get().contains(account)
@@ -90,6 +91,14 @@ impl<T: Config> Pallet<T> {
     pub(crate) fn least_active(elected: usize) -> usize {
         // There are at most 128.
         T::MinActive::get().mul_ceil(elected as u32) as usize
+    }
+
+    /// Adds what a change to so many elected costs to the weight of the block: whoever makes it knows nothing of what it does here, and it
+    /// can't be refused.
+    fn weigh_change(elected: usize) {
+        let most = elected.max(Suspended::<T>::decode_len().unwrap_or_default());
+        let weight = T::WeightInfo::change_members(most as u32);
+        frame_system::Pallet::<T>::register_extra_weight_unchecked(weight, DispatchClass::Mandatory);
     }
 
     fn set_elected(mut members: Vec<AccountId>) {
@@ -149,6 +158,7 @@ impl<T: Config> Anchors for Pallet<T> {
 
 impl<T: Config> ChangeMembers<AccountId> for Pallet<T> {
     fn change_members_sorted(_: &[AccountId], _: &[AccountId], sorted_new: &[AccountId]) {
+        Self::weigh_change(sorted_new.len());
         Self::set_elected(sorted_new.to_vec());
     }
 
@@ -156,8 +166,10 @@ impl<T: Config> ChangeMembers<AccountId> for Pallet<T> {
     /// that there is no prime: this is how the two are told apart. Nobody else asks for the prime.
     fn set_prime(_: Option<AccountId>) {
         if !Suspended::<T>::get().is_empty() {
+            let elected = Elected::<T>::get();
+            Self::weigh_change(elected.len());
             Self::end_suspensions_beyond(0);
-            Self::refresh_all(Elected::<T>::get());
+            Self::refresh_all(elected);
         }
     }
 }

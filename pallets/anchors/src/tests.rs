@@ -6,6 +6,7 @@ mod sequences;
 
 use frame_support::{
     assert_noop, assert_ok,
+    dispatch::DispatchClass,
     traits::{fungible::InspectHold, InitializeMembers},
 };
 use smartlayer_primitives::{
@@ -16,7 +17,7 @@ use smartlayer_primitives::{
 use sp_core::Pair;
 use sp_runtime::{Permill, TokenError};
 
-use crate::{mock::*, ActiveSet, Departing, Elected, Error, Event, HoldReason, Keys, Organisations};
+use crate::{mock::*, ActiveSet, Departing, Elected, Error, Event, HoldReason, Keys, Organisations, WeightInfo};
 
 fn held(n: u8) -> Balance {
     Balances::balance_on_hold(&HoldReason::Bond.into(), &account(n))
@@ -386,15 +387,20 @@ mod refresh {
             elect(&[1]);
             // Elected and registered, but nobody said who it is.
             assert_eq!(active(), vec![]);
+            assert!(!Anchors::needs_refresh(account(1)));
             Unknown::set(vec![]);
             assert_eq!(active(), vec![]);
+            assert!(Anchors::needs_refresh(account(1)));
             assert_ok!(Anchors::refresh(origin(5), account(1)));
+            assert!(!Anchors::needs_refresh(account(1)));
             assert_eq!(last_event(), Event::ActiveSetChanged { id: 1, members: 1 });
             assert_ok!(Anchors::refresh(origin(5), account(1)));
             assert_eq!(ActiveSet::<Test>::get().id, 1);
             Unknown::set(vec![account(1)]);
+            assert!(Anchors::needs_refresh(account(1)));
             assert_ok!(Anchors::refresh(origin(5), account(1)));
             assert_eq!(active(), vec![]);
+            assert!(!Anchors::needs_refresh(account(1)));
         });
     }
 
@@ -417,6 +423,7 @@ mod refresh {
     fn refuses_the_unelected_and_unsigned() {
         ExtBuilder::build_and_execute(|| {
             assert_ok!(register(1, BOND));
+            assert!(!Anchors::needs_refresh(account(1)));
             assert_noop!(Anchors::refresh(origin(5), account(1)), Error::<Test>::NotElected);
             assert_noop!(Anchors::refresh(RuntimeOrigin::none(), account(1)), sp_runtime::DispatchError::BadOrigin);
         });
@@ -446,6 +453,28 @@ mod active_set {
             assert_eq!(ActiveSet::<Test>::get().id, 2);
             elect(&[]);
             assert_eq!(ActiveSet::<Test>::get().id, 3);
+        });
+    }
+
+    #[test]
+    fn what_a_change_costs_is_added_to_the_block() {
+        ExtBuilder::build_and_execute(|| {
+            let weight = || System::block_weight().get(DispatchClass::Mandatory).ref_time();
+            let of = |n| <() as WeightInfo>::change_members(n).ref_time();
+            for n in 1..=3 {
+                assert_ok!(register(n, BOND));
+            }
+            assert_eq!(weight(), 0);
+            replace(&[1, 2, 3]);
+            assert_eq!(weight(), of(3));
+            // Nobody is suspended: an election that changes nothing costs as much, and its end nothing.
+            elect(&[1, 2, 3]);
+            assert_eq!(weight(), 2 * of(3));
+            // Where somebody is suspended, the set is worked out twice.
+            assert!(Anchors::suspend(&account(1)));
+            elect(&[1, 2, 3]);
+            assert_eq!(weight(), 4 * of(3));
+            assert_eq!(active(), sorted(&[1, 2, 3]));
         });
     }
 

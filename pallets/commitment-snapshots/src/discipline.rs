@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 use frame_support::{
     ensure,
-    pallet_prelude::{DispatchResult, Get},
+    pallet_prelude::{DispatchResult, Get, Weight},
 };
 use smartlayer_primitives::{commitment::Equivocation, traits::AnchorBonds, AccountId, Period};
 
-use crate::{Config, Equivocators, Error, Event, Pallet, Periods, Strikes};
+use crate::{Config, Equivocators, Error, Event, Pallet, Periods, Strikes, WeightInfo};
 
 impl<T: Config> Pallet<T> {
     /// Gives who `missed` its turn a strike, takes one off the writer, and removes those of who is not among the `active`. Returns how many
@@ -36,6 +36,13 @@ impl<T: Config> Pallet<T> {
             *strikes = strikes.and_then(|strikes| strikes.checked_sub(1)).filter(|strikes| *strikes > 0);
         });
         struck.len() as u32
+    }
+
+    /// What a report costs at most: where the anchor has keys that it gave up, one of them is looked up, and the slash forgets the others.
+    pub(crate) fn report_weight() -> Weight {
+        T::WeightInfo::report_equivocation()
+            .saturating_add(T::AnchorBonds::weight())
+            .saturating_add(T::DbWeight::get().reads(1))
     }
 
     pub(crate) fn do_report_equivocation(reporter: AccountId, evidence: Equivocation) -> DispatchResult {

@@ -111,6 +111,7 @@ pub mod weights;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+/// The period clock, the duty to write, and the chain of commitments.
 // FRAME's macros write `expect` where the metadata and the genesis state are made.
 #[allow(clippy::expect_used)]
 #[frame_support::pallet]
@@ -413,7 +414,7 @@ pub mod pallet {
         ///
         /// [`Event::EquivocationProven`], after those of the slash and the suspension.
         #[pallet::call_index(1)]
-        #[pallet::weight(T::WeightInfo::report_equivocation())]
+        #[pallet::weight(Pallet::<T>::report_weight())]
         pub fn report_equivocation(origin: OriginFor<T>, evidence: Box<Equivocation>) -> DispatchResultWithPostInfo {
             Self::do_report_equivocation(ensure_signed(origin)?, *evidence)?;
             Ok(Pays::No.into())

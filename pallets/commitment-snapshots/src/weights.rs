@@ -10,7 +10,7 @@ pub trait WeightInfo {
     /// Of `submit` with `n` active anchors, all of which signed, the last in the ranking writing, a third of the others suspended, and as many
     /// strikes of others removed; with what happens on an accepted commitment.
     fn submit(n: u32) -> Weight;
-    /// Of `report_equivocation` by an anchor of a full set, with slash and suspension.
+    /// Of `report_equivocation` by an anchor of a full set, with slash and suspension, but without the keys that it gave up.
     fn report_equivocation() -> Weight;
     /// Of the hook while the period runs.
     fn period_running() -> Weight;
@@ -50,7 +50,7 @@ impl WeightInfo for () {
         .saturating_add(ANCHOR_SET)
     }
     /// Reads the genesis hash, the period's record, whose key it is, who was reported, the bond, the anchor set and who is suspended; allows
-    /// thirty reads and writes for the slash and the keys that it makes be forgotten.
+    /// thirty reads and writes for the slash.
     fn report_equivocation() -> Weight {
         bound(CODE.saturating_add(SIGNATURE.saturating_mul(2)).saturating_add(SUSPENSION), 40, 34)
             .saturating_add(ANCHOR_SET)

@@ -142,6 +142,7 @@ pub const MAX_BREACHES: u32 = 32;
 pub type CreditOf<T> =
     frame_support::traits::fungible::Credit<smartlayer_primitives::AccountId, <T as Config>::Currency>;
 
+/// Service nodes: their registration, their stake, what is slashed of it, and what they and the anchors earn.
 // FRAME's macros write `expect` where the metadata and the genesis state are made.
 #[allow(clippy::expect_used)]
 #[frame_support::pallet]

@@ -48,8 +48,8 @@ impl<T: Config> traits::Agreements for Pallet<T> {
     fn penalty(entry: &ReportEntry) -> Option<Permill> {
         let agreement = Agreements::<T>::get(&entry.node)?;
         let penalty = agreement.terms_at(entry.period)?.penalty;
-        let persistent = entry.breaches > 0 && entry.breaches.checked_rem(penalty.persistent_after) == Some(0);
-        (persistent && !agreement.in_maintenance(entry.period)).then_some(penalty.slash)
+        let costs = penalty.is_persistent(entry.breaches) && !agreement.in_maintenance(entry.period);
+        costs.then_some(penalty.slash)
     }
 
     fn on_breach(node: &AccountId, period: Period) {

@@ -120,6 +120,7 @@ pub mod weights;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+/// Service level agreements from proposal to end.
 // FRAME's macros write `expect` where the metadata and the genesis state are made.
 #[allow(clippy::expect_used)]
 #[frame_support::pallet]

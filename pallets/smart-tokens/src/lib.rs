@@ -86,6 +86,7 @@ pub use impls::{copies, rent_per_period};
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+/// Token types: their scripts, what they require of the nodes that serve them, and their prepaid rent.
 // FRAME's macros write `expect` where the metadata and the genesis state are made.
 #[allow(clippy::expect_used)]
 #[frame_support::pallet]

@@ -60,6 +60,10 @@ pub trait Chain: Send + Sync + 'static {
     async fn nodes_at(&self, block: BlockNumber) -> Result<Nodes, Error>;
     /// An organisation.
     async fn organisation(&self, account: &AccountId) -> Result<Option<Organisation>, Error>;
+    /// Whether the organisation's place in the active set is not what it has a right to, until someone refreshes it.
+    async fn needs_refresh(&self, account: &AccountId) -> Result<bool, Error>;
+    /// How many turns to write an anchor let pass of late.
+    async fn strikes(&self, anchor: &AccountId) -> Result<u32, Error>;
     /// A token type.
     async fn token(&self, id: TokenTypeId) -> Result<Option<TokenType>, Error>;
     /// A period's seed and end.
@@ -159,6 +163,14 @@ impl Chain for ChainClient {
 
     async fn organisation(&self, account: &AccountId) -> Result<Option<Organisation>, Error> {
         self.finalized()?.organisation(account).await
+    }
+
+    async fn needs_refresh(&self, account: &AccountId) -> Result<bool, Error> {
+        self.finalized()?.needs_refresh(account).await
+    }
+
+    async fn strikes(&self, anchor: &AccountId) -> Result<u32, Error> {
+        self.finalized()?.strikes(anchor).await
     }
 
     async fn token(&self, id: TokenTypeId) -> Result<Option<TokenType>, Error> {

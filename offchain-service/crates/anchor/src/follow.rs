@@ -67,6 +67,7 @@ struct Reader {
 impl Reader {
     async fn read(&mut self, shared: &Shared, stale: bool) -> Result<()> {
         let progress = shared.chain.progress().await?;
+        let strikes = shared.chain.strikes(&shared.account).await?;
         let clock = progress.clock.ok_or_else(|| Error::Other("the chain has not begun".into()))?;
         if stale {
             self.nodes = shared.chain.nodes().await?;
@@ -101,6 +102,7 @@ impl Reader {
         let metrics = &shared.metrics;
         metrics.finalized_block.set(i64::from(facts.block.number));
         metrics.active.set(i64::from(shared.is_active(&facts)));
+        metrics.strikes.set(i64::from(strikes));
         metrics.nodes.set(facts.active().count() as i64);
         metrics.next_to_commit.set(i64::from(facts.next_to_commit));
         shared.anchors.send_if_modified(|known| {

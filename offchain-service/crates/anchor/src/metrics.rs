@@ -17,6 +17,8 @@ pub(crate) struct Metrics {
     pub(crate) finalized_block: Gauge,
     /// 1 while this anchor is in the active set.
     pub(crate) active: Gauge,
+    /// Strikes of this anchor on the chain.
+    pub(crate) strikes: Gauge,
     /// Nodes whose agreement is in force.
     pub(crate) nodes: Gauge,
     /// Operations that no commitment covers yet.
@@ -37,6 +39,7 @@ impl Metrics {
         registry.register("chain_connected", "1 while the chain is connected", metrics.chain_connected.clone());
         registry.register("finalized_block", "The newest finalised block taken in", metrics.finalized_block.clone());
         registry.register("active", "1 while this anchor is in the active set", metrics.active.clone());
+        registry.register("strikes", "Turns to write that this anchor let pass of late", metrics.strikes.clone());
         registry.register("nodes", "Nodes whose agreement is in force", metrics.nodes.clone());
         registry.register("uncommitted", "Operations that no commitment covers yet", metrics.uncommitted.clone());
         registry.register("next_to_commit", "The next period to be committed", metrics.next_to_commit.clone());

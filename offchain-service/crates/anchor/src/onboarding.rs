@@ -102,6 +102,10 @@ async fn register(shared: &Shared) -> Result<()> {
     if known.endpoint != endpoint || known.peer_id != peer_id {
         submit(shared, &shared.key, anchors::update(endpoint, peer_id)).await?;
     }
+    // Nobody tells the chain's anchors of a judged identity, or of a minimum that was lowered.
+    if shared.chain.needs_refresh(&shared.account).await? {
+        submit(shared, &shared.key, anchors::refresh(shared.account.clone())).await?;
+    }
     Ok(())
 }
 

@@ -216,6 +216,14 @@ impl Chain for Played {
         Ok(self.state(|s| s.organisations.get(account).cloned()))
     }
 
+    async fn needs_refresh(&self, _: &AccountId) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn strikes(&self, _: &AccountId) -> Result<u32, Error> {
+        Ok(0)
+    }
+
     async fn token(&self, id: TokenTypeId) -> Result<Option<TokenType>, Error> {
         Ok((id == TOKEN).then(|| self.state(|s| s.token.clone())))
     }

@@ -112,6 +112,11 @@ impl View {
         self.value(&storage::ELECTED).await
     }
 
+    /// Whether the account's place in the active set is not what it has a right to, until someone refreshes it.
+    pub async fn needs_refresh(&self, account: &AccountId) -> Result<bool, Error> {
+        self.link.view_function(self.block.hash, "Anchors", "needs_refresh", account).await
+    }
+
     /// The active anchors.
     pub async fn active_set(&self) -> Result<AnchorSet, Error> {
         self.value(&storage::ACTIVE_SET).await

@@ -255,6 +255,7 @@ async fn every_storage(chain: &ChainClient) {
     view.organisations().await.unwrap();
     view.organisation_of_key(&alice).await.unwrap();
     view.elected().await.unwrap();
+    assert!(!view.needs_refresh(&alice).await.unwrap());
     view.departing(&alice).await.unwrap();
     assert!(!view.templates().await.unwrap().is_empty());
     view.template(0).await.unwrap();

@@ -1,7 +1,7 @@
 //! Anchors that sign against themselves, and those who say so of others.
 
 use super::*;
-use smartlayer_primitives::{commitment::Equivocation, quorum::attestation};
+use smartlayer_primitives::{commitment::Equivocation, quorum::attestation, traits::AnchorBonds as _};
 
 /// Two commitments of the running period by the anchor `writer` that contradict each other.
 fn contradiction(writer: u8) -> (Commitment, Commitment) {
@@ -36,6 +36,16 @@ fn who_signs_against_itself_pays() {
         let (anchor, reporter) = (account(1), anyone());
         let proven = Event::EquivocationProven { anchor, period: 0, slashed: BOND / 2, suspended: true, reporter };
         assert_eq!(events().last(), Some(&proven));
+    });
+}
+
+#[test]
+fn weighs_the_keys_that_a_slash_forgets() {
+    run(|| {
+        let call = crate::Call::<Test>::report_equivocation { evidence: Box::new(evidence(1)) };
+        let weight = frame_support::dispatch::GetDispatchInfo::get_dispatch_info(&call).call_weight;
+        let without = <() as crate::WeightInfo>::report_equivocation();
+        assert!(weight.all_gte(without.saturating_add(Bonds::weight())));
     });
 }
 
