@@ -7,9 +7,17 @@ use crate::*;
 
 /// The state that the named preset builds.
 fn genesis(preset: &str) -> sp_io::TestExternalities {
+    genesis_with(preset, Default::default())
+}
+
+/// The same with these governed numbers.
+fn genesis_with(preset: &str, numbers: serde_json::Value) -> sp_io::TestExternalities {
     let patch = genesis_presets::get_preset(&preset.into()).expect("the preset exists");
     let mut config = serde_json::to_value(RuntimeGenesisConfig::default()).expect("the default is JSON");
     merge(&mut config, serde_json::from_slice(&patch).expect("the preset is JSON"));
+    if !numbers.is_null() {
+        merge(&mut config, serde_json::json!({ "parametersGenesis": numbers }));
+    }
     let config: RuntimeGenesisConfig =
         serde_json::from_value(config).expect("the preset fits the genesis configuration");
     config.build_storage().expect("the preset builds").into()
@@ -36,8 +44,8 @@ fn signed(name: &str) -> RuntimeOrigin {
     RuntimeOrigin::signed(account(name))
 }
 
-/// Makes the next block, in the next slot, by a validator whose turn it could be, with these transactions; gives their results.
-fn next_block_with(transactions: Vec<UncheckedExtrinsic>) -> Vec<sp_runtime::ApplyExtrinsicResult> {
+/// Begins the next block, in the next slot, by a validator whose turn it could be.
+fn begin_block() {
     use codec::Encode;
     use sp_consensus_babe::digests::{PreDigest, SecondaryPlainPreDigest};
     use sp_runtime::{Digest, DigestItem};
@@ -62,6 +70,11 @@ fn next_block_with(transactions: Vec<UncheckedExtrinsic>) -> Vec<sp_runtime::App
     let now = *slot * SLOT_MILLISECONDS;
     let time = UncheckedExtrinsic::new_bare(pallet_timestamp::Call::set { now }.into());
     assert_eq!(Executive::apply_extrinsic(time), Ok(Ok(())));
+}
+
+/// Makes the next block with these transactions; gives their results.
+fn next_block_with(transactions: Vec<UncheckedExtrinsic>) -> Vec<sp_runtime::ApplyExtrinsicResult> {
+    begin_block();
     let results = transactions.into_iter().map(Executive::apply_extrinsic).collect();
     Executive::finalize_block();
     results
@@ -76,6 +89,7 @@ fn next_blocks(count: u32) {
 }
 
 mod bounds;
+mod elections;
 mod governance;
 mod metadata;
 mod migrations;

@@ -1,6 +1,6 @@
 //! Those who mean ill, where it takes more than one pallet to stop them.
 
-use frame_support::{assert_noop, assert_ok, traits::ChangeMembers};
+use frame_support::{assert_noop, assert_ok, traits::{ChangeMembers, Get}};
 use pallet_commitment_snapshots::NextToCommit;
 use pallet_promise_settlement::Sessions;
 use pallet_service_staking::Nodes;
@@ -377,7 +377,7 @@ fn an_anchor_that_left_still_pays_for_what_it_signed() {
         next_blocks(19);
         assert_noop!(Anchors::withdraw_bond(by(&member.account)), pallet_anchors::Error::<Runtime>::NotReleasedYet);
         assert_ok!(CommitmentSnapshots::report_equivocation(by(&anyone()), Box::new(evidence)));
-        next_block();
+        next_blocks(<Runtime as pallet_anchors::Config>::BondDelay::get() - 19);
         let before = Balances::free_balance(&member.account);
         assert_ok!(Anchors::withdraw_bond(by(&member.account)));
         assert_eq!(Balances::free_balance(&member.account), before + ANCHOR_BOND - ANCHOR_BOND / 10);

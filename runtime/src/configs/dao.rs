@@ -2,7 +2,7 @@
 
 use frame_support::{
     parameter_types,
-    traits::{ConstU32, LockIdentifier},
+    traits::{ConstU32, Get, LockIdentifier},
 };
 use sp_runtime::Permill;
 use sp_staking::currency_to_vote::U128CurrencyToVote;
@@ -10,16 +10,17 @@ use sp_staking::currency_to_vote::U128CurrencyToVote;
 use super::{
     governance::{ElectedAnchors, ToTreasury},
     organisations::Judged,
+    snapshots::History,
 };
 use crate::{
-    parameters::bounded::{anchors, elections},
-    Balance, Balances, Runtime, RuntimeEvent, Treasury, SLT,
+    parameters::bounded::{anchors, commitment_snapshots, elections, promise_settlement},
+    Balance, Balances, BlockNumber, Runtime, RuntimeEvent, Treasury, SLT,
 };
 
 parameter_types! {
     pub const ElectionsPalletId: LockIdentifier = *b"elctions";
-    /// Reserved once a voter.
-    pub const VotingBondBase: Balance = SLT / 10;
+    /// Reserved once a voter, and what an election that is too large costs whoever makes it so: see docs/adr/0007-governance.md.
+    pub const VotingBondBase: Balance = 20 * SLT;
     /// Reserved for each name on a ballot.
     pub const VotingBondFactor: Balance = SLT / 100;
 }
@@ -35,9 +36,10 @@ impl pallet_elections_phragmen::Config for Runtime {
     // What a member or loser loses, the treasury gains.
     type KickedMember = Treasury;
     type LoserCandidate = Treasury;
-    // The election runs within one block: these bound its weight, which the pallet checks against the block's.
+    // The election runs within one block, and these bound what it takes: less than half of the block's time. Where more vote, it does
+    // not take place: the bonds of so many are about what thirteen anchors put up at least.
     type MaxCandidates = ConstU32<64>;
-    type MaxVoters = ConstU32<512>;
+    type MaxVoters = ConstU32<7_000>;
     type MaxVotesPerVoter = ConstU32<16>;
     type PalletId = ElectionsPalletId;
     type RuntimeEvent = RuntimeEvent;
@@ -52,8 +54,19 @@ parameter_types! {
     pub const MinActive: Permill = Permill::from_parts(666_666);
 }
 
+/// For how long a bond and a key that are given up answer for what was signed with them: never less than evidence of an equivocation is
+/// taken, which is until the running period and those that are kept after it are over, nor than a session's nodes have for their claims.
+pub struct BondDelay;
+
+impl Get<BlockNumber> for BondDelay {
+    fn get() -> BlockNumber {
+        let evidence = History::get().saturating_add(1).saturating_mul(commitment_snapshots::PeriodLength::get());
+        anchors::BondDelay::get().max(evidence).max(promise_settlement::ChallengeWindow::get())
+    }
+}
+
 impl pallet_anchors::Config for Runtime {
-    type BondDelay = anchors::BondDelay;
+    type BondDelay = BondDelay;
     type BountyShare = anchors::BountyShare;
     type Currency = Balances;
     type Identity = Judged;

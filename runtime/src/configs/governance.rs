@@ -39,6 +39,8 @@ impl origins::Config for Runtime {
 ///
 /// A referendum names the origin that its call shall have. Each origin has a track, with rules as strict as the origin is powerful.
 /// The system's root origin can do everything; the origins of this pallet can do one thing each.
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod origins {
     use frame_support::pallet_prelude::*;
@@ -297,8 +299,15 @@ impl pallet_whitelist::Config for Runtime {
     type WhitelistOrigin = EitherOf<EnsureRoot<AccountId>, AnchorMajority>;
 }
 
+/// A part of the heaviest block.
+// A part is never more than the whole.
+#[allow(clippy::arithmetic_side_effects)]
+fn of_a_block(part: Perbill) -> Weight {
+    part * RuntimeBlockWeights::get().max_block
+}
+
 parameter_types! {
-    pub MaxProposalWeight: Weight = Perbill::from_percent(50) * RuntimeBlockWeights::get().max_block;
+    pub MaxProposalWeight: Weight = of_a_block(Perbill::from_percent(50));
 }
 
 // A motion's origin passes nowhere but in `WhitelistOrigin`.
@@ -337,7 +346,7 @@ impl InitializeMembers<AccountId> for ElectedAnchors {
 }
 
 parameter_types! {
-    pub MaximumSchedulerWeight: Weight = Perbill::from_percent(80) * RuntimeBlockWeights::get().max_block;
+    pub MaximumSchedulerWeight: Weight = of_a_block(Perbill::from_percent(80));
     pub const PreimageBaseDeposit: Balance = SLT;
     /// A runtime of 2 MB takes 200 SLT while it lies there.
     pub const PreimageByteDeposit: Balance = SLT / 10_000;

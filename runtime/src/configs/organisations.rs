@@ -119,10 +119,37 @@ pub enum ProxyType {
     Governance,
     /// Validate and nominate, and rotate session keys.
     Staking,
-    /// Run a service node or an anchor: registrations, agreements, claims, commitments.
+    /// Run a service node or an anchor: bonds, agreements, claims, commitments. Nothing that pays whoever steals the proxy's
+    /// key: it opens no sessions, and names no anchor's key, because the anchor's bond pays for what that signs.
     Operations,
     /// Only reject what other proxies announced.
     RejectAnnouncements,
+}
+
+/// Whether this leaves the anchor's key as it is: with a key of one's own one could have the bond pay one's own nodes.
+fn names_no_key(call: &pallet_anchors::Call<Runtime>) -> bool {
+    use pallet_anchors::Call;
+    matches!(
+        call,
+        Call::update { .. }
+            | Call::deregister {}
+            | Call::withdraw_bond {}
+            | Call::bond_more { .. }
+            | Call::refresh { .. }
+    )
+}
+
+/// Whether this does what those do who are paid by sessions, and not what those do who pay.
+fn only_settles(call: &pallet_promise_settlement::Call<Runtime>) -> bool {
+    use pallet_promise_settlement::Call;
+    matches!(
+        call,
+        Call::claim { .. }
+            | Call::claim_batch { .. }
+            | Call::close { .. }
+            | Call::finish { .. }
+            | Call::report_over_allocation { .. }
+    )
 }
 
 impl InstanceFilter<RuntimeCall> for ProxyType {
@@ -149,12 +176,12 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                 batch
                     || matches!(
                         call,
-                        RuntimeCall::Anchors(_)
-                            | RuntimeCall::ServiceStaking(_)
+                        RuntimeCall::ServiceStaking(_)
                             | RuntimeCall::SlaRegistry(_)
-                            | RuntimeCall::PromiseSettlement(_)
                             | RuntimeCall::CommitmentSnapshots(_)
                     )
+                    || matches!(call, RuntimeCall::Anchors(call) if names_no_key(call))
+                    || matches!(call, RuntimeCall::PromiseSettlement(call) if only_settles(call))
             }
             ProxyType::RejectAnnouncements => {
                 matches!(call, RuntimeCall::Proxy(pallet_proxy::Call::reject_announcement { .. }))
@@ -187,6 +214,8 @@ impl identities::Config for Runtime {}
 
 /// Names organisations at genesis, which `pallet-identity` cannot: a pallet with a genesis configuration and nothing else. Without it
 /// no first anchor could be active before a referendum had named a registrar.
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod identities {
     use alloc::{string::String, vec::Vec};

@@ -37,12 +37,17 @@ pub const MAX_NOMINATORS: u32 = 2_000;
 pub type MaxBackers = ConstU32<256>;
 /// The most candidates: an election with more fails, so that genesis sets `max_validator_count` to this.
 pub const MAX_CANDIDATES: u32 = 200;
+/// How many eras the chain remembers who stood behind a validator: for so long rewards can be claimed, and an offence finds what it
+/// costs.
+pub const HISTORY_DEPTH: u32 = 84;
 /// The most validators that one nominator can name.
 pub const MAX_NOMINATIONS: u32 = 8;
 
 /// How many bags the voter list has.
 const BAGS: usize = 64;
 /// The upper ends of the bags: from a tenth of an SLT up, each 1.5 times the one before; the last ends beyond all there is.
+// Computed when this is compiled: an index beyond the end would not compile.
+#[allow(clippy::indexing_slicing)]
 static BAG_THRESHOLDS: [VoteWeight; BAGS] = {
     let mut thresholds = [SLT as VoteWeight / 10; BAGS];
     let mut bag = 1;
@@ -118,7 +123,7 @@ impl pallet_staking::Config for Runtime {
     type EventListeners = ();
     type Filter = frame_support::traits::Nothing;
     type GenesisElectionProvider = Self::ElectionProvider;
-    type HistoryDepth = ConstU32<84>;
+    type HistoryDepth = ConstU32<HISTORY_DEPTH>;
     // No stake predates holds.
     type MaxControllersInDeprecationBatch = ConstU32<1>;
     // A payout is for one page of nominators.

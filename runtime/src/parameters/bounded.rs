@@ -8,7 +8,10 @@ use frame_support::traits::Get;
 use sp_runtime::Permill;
 
 use super::dynamic_params;
-use crate::{configs::snapshots::History, Balance, DAYS, HOURS, SLT};
+use crate::{
+    configs::{snapshots::History, validators::HISTORY_DEPTH},
+    Balance, DAYS, HOURS, SLT,
+};
 
 /// Writes down the type that reads each number, from its least to its most.
 macro_rules! bounds {
@@ -38,6 +41,19 @@ macro_rules! bounds {
                 )*
             }
         )*
+
+        /// Every number: its group and its name; its default, its least and its most in SCALE.
+        #[cfg(test)]
+        pub fn all() -> alloc::vec::Vec<(&'static str, &'static str, [alloc::vec::Vec<u8>; 3])> {
+            use codec::Encode;
+
+            alloc::vec![$($({
+                type Number = $module::$name;
+                let default: $type = dynamic_params::$module::$name::get();
+                let numbers = [default, Number::LEAST, Number::MOST].map(|number| number.encode());
+                (stringify!($variant), stringify!($name), numbers)
+            },)*)*]
+        }
 
         /// Sets every number to the ends of its type and of its bounds, and checks what is read; returns how many there are.
         #[cfg(test)]
@@ -74,8 +90,10 @@ bounds! {
     consensus::Consensus {
         EpochDuration: u64 = 10, DAYS as u64;
         SessionsPerEra: u32 = 1, 48;
-        BondingDuration: u32 = 2, 168;
-        SlashDeferDuration: u32 = 1, 167;
+        // In the last session of an era the next one is planned, and what is older than the history is forgotten: an offence that is
+        // as old would cost nothing.
+        BondingDuration: u32 = 2, HISTORY_DEPTH - 1;
+        SlashDeferDuration: u32 = 1, HISTORY_DEPTH - 2;
     }
 
     /// The election of anchors.
@@ -91,7 +109,7 @@ bounds! {
     /// Anchor organisations.
     anchors::Anchors {
         MinBond: Balance = SLT, 10_000_000 * SLT;
-        BondDelay: u32 = 1, 365 * DAYS;
+        BondDelay: u32 = HOURS, 365 * DAYS;
         RotationInterval: u32 = 1, 30 * DAYS;
         BountyShare: Permill = Permill::zero(), Permill::from_percent(50);
     }
@@ -104,8 +122,10 @@ bounds! {
         AnchorShare: Permill = Permill::zero(), Permill::from_percent(50);
         // A claim is proved against a stored commitment.
         RewardHistory: u32 = 1, History::get();
-        ReportWindow: u32 = 1, 30 * DAYS;
-        SlashDeferral: u32 = 1, 30 * DAYS;
+        // Enough for two tries after a fork. Not more, because the periods of local networks are half a minute long, and whoever
+        // tries breaches and slashes there doesn't want to wait for hours.
+        ReportWindow: u32 = 10, 30 * DAYS;
+        SlashDeferral: u32 = 5, 30 * DAYS;
         BountyShare: Permill = Permill::zero(), Permill::from_percent(50);
         PoolShare: Permill = Permill::zero(), Permill::one();
         PoolRelease: Permill = Permill::zero(), Permill::one();
@@ -116,7 +136,9 @@ bounds! {
     /// Sessions.
     promise_settlement::PromiseSettlement {
         BurnRate: Permill = Permill::zero(), Permill::from_percent(50);
-        ChallengeWindow: u32 = 1, 30 * DAYS;
+        // Some blocks at least in which a watchtower can bring the last promise. Not more, for local networks; a session keeps the
+        // window that it was opened with.
+        ChallengeWindow: u32 = 5, 30 * DAYS;
         MinDeposit: Balance = SLT / 1_000, 10_000 * SLT;
         MaxLifetime: u32 = HOURS, 3_650 * DAYS;
         StorageDeposit: Balance = 0, 100 * SLT;

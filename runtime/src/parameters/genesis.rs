@@ -139,6 +139,8 @@ pub(super) fn store(parameter: RuntimeParameters) {
 }
 
 /// The pallet.
+// FRAME's macros write `expect` where the metadata and the genesis state are made.
+#[allow(clippy::expect_used)]
 #[frame_support::pallet]
 pub mod pallet {
     use frame_support::pallet_prelude::*;

@@ -35,10 +35,10 @@ pub mod dynamic_params {
         /// How many sessions, each as long as an epoch, an era has: how long a set of validators lasts; 1 to 48.
         #[codec(index = 1)]
         pub static SessionsPerEra: u32 = 6;
-        /// How many eras a validator's or nominator's stake waits after unbonding, and can be slashed; 2 to 168.
+        /// How many eras a validator's or nominator's stake waits after unbonding, and can be slashed; 2 to 83.
         #[codec(index = 2)]
         pub static BondingDuration: u32 = 56;
-        /// How many eras a validator's slash waits, and can be cancelled; 1 to 167, and less than `BondingDuration`.
+        /// How many eras a validator's slash waits, and can be cancelled; 1 to 82, and less than `BondingDuration`.
         #[codec(index = 3)]
         pub static SlashDeferDuration: u32 = 28;
     }
@@ -68,7 +68,8 @@ pub mod dynamic_params {
         /// The least bond of an active anchor, in planck; 1 to 10,000,000 SLT.
         #[codec(index = 0)]
         pub static MinBond: Balance = 10_000 * SLT;
-        /// Blocks that a deregistered organisation waits for its bond; from 1 block to a year.
+        /// Blocks that a deregistered organisation waits for its bond; from an hour to a year, and never less than evidence of
+        /// equivocations is good for, which is `PeriodLength` for each period that is kept, nor than `ChallengeWindow`.
         #[codec(index = 1)]
         pub static BondDelay: BlockNumber = 14 * DAYS;
         /// Blocks between two key rotations of one organisation; from 1 block to 30 days.
@@ -91,7 +92,7 @@ pub mod dynamic_params {
         #[codec(index = 1)]
         pub static UnbondingDelay: BlockNumber = 15 * DAYS;
         /// What nodes and anchors earn together for a period, in planck: minted when its commitment is accepted; at most
-        /// 10,000 SLT.
+        /// 10,000 SLT, and never more than 10 SLT for each block of `PeriodLength`.
         #[codec(index = 2)]
         pub static RewardPerPeriod: Balance = 100 * SLT;
         /// The anchors' part of it; at most half.
@@ -100,10 +101,10 @@ pub mod dynamic_params {
         /// For how many periods back rewards can be claimed; 1 to as many as commitments are kept.
         #[codec(index = 4)]
         pub static RewardHistory: Period = 168;
-        /// Blocks after its commitment for which a period's breaches can be reported; from 1 block to 30 days.
+        /// Blocks after its commitment for which a period's breaches can be reported; from 10 blocks to 30 days.
         #[codec(index = 5)]
         pub static ReportWindow: BlockNumber = 7 * DAYS;
-        /// Blocks that a slash waits, and can be cancelled; from 1 block to 30 days.
+        /// Blocks that a slash waits, and can be cancelled; from 5 blocks to 30 days.
         #[codec(index = 6)]
         pub static SlashDeferral: BlockNumber = 7 * DAYS;
         /// The share of a slash that goes to who reported the breach; at most half.
@@ -130,7 +131,7 @@ pub mod dynamic_params {
         /// The share of every claim that is burned; at most half. Pinned by each session when it opens.
         #[codec(index = 0)]
         pub static BurnRate: Permill = Permill::from_percent(5);
-        /// Blocks that a node has to bring its last promise once the payer asks to close; from 1 block to 30 days. Pinned by each
+        /// Blocks that a node has to bring its last promise once the payer asks to close; from 5 blocks to 30 days. Pinned by each
         /// session when it opens.
         #[codec(index = 1)]
         pub static ChallengeWindow: BlockNumber = DAYS;

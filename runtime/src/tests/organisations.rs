@@ -1,6 +1,7 @@
 use frame_support::{assert_noop, assert_ok, weights::Weight, BoundedVec};
 use pallet_identity::{legacy::IdentityInfo, Data, Judgement};
-use smartlayer_primitives::traits::JudgedIdentity as _;
+use smartlayer_primitives::{session::Beneficiary, traits::JudgedIdentity as _};
+use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
     traits::{BlakeTwo256, Hash as _},
     DispatchError,
@@ -70,6 +71,27 @@ fn an_identity_is_judged_by_a_registrar_that_governance_named() {
 
 #[test]
 fn a_proxy_does_what_it_is_for() {
+    let session = Hash::zero();
+    let open: RuntimeCall = pallet_promise_settlement::Call::open {
+        beneficiary: Beneficiary::Node(account("Eve")),
+        signer: account("Eve"),
+        token_type: None,
+        deposit: 900_000 * SLT,
+        nonce: 1,
+        lifetime: HOURS,
+    }
+    .into();
+    let (key, proof) = (Sr25519Keyring::Eve.public(), Sr25519Keyring::Eve.sign(b""));
+    let rotate_anchor_key = pallet_anchors::Call::rotate_key { key, proof }.into();
+    let register_anchor = pallet_anchors::Call::register {
+        name: Default::default(),
+        endpoint: Default::default(),
+        peer_id: Default::default(),
+        key,
+        proof,
+        bond: 900_000 * SLT,
+    }
+    .into();
     let calls: Vec<(RuntimeCall, &[ProxyType])> = vec![
         (
             pallet_balances::Call::transfer_keep_alive { dest: account("Eve").into(), value: SLT }.into(),
@@ -78,6 +100,29 @@ fn a_proxy_does_what_it_is_for() {
         (pallet_staking::Call::chill {}.into(), &[ProxyType::Any, ProxyType::Staking]),
         (pallet_elections_phragmen::Call::remove_voter {}.into(), &[ProxyType::Any, ProxyType::Governance]),
         (pallet_anchors::Call::deregister {}.into(), &[ProxyType::Any, ProxyType::Operations]),
+        (pallet_service_staking::Call::bond_more { amount: SLT }.into(), &[ProxyType::Any, ProxyType::Operations]),
+        (pallet_sla_registry::Call::end {}.into(), &[ProxyType::Any, ProxyType::Operations]),
+        (
+            pallet_promise_settlement::Call::claim_batch { claims: Default::default() }.into(),
+            &[ProxyType::Any, ProxyType::Operations],
+        ),
+        (
+            pallet_promise_settlement::Call::close { session, last: None }.into(),
+            &[ProxyType::Any, ProxyType::Operations],
+        ),
+        (pallet_promise_settlement::Call::finish { session }.into(), &[ProxyType::Any, ProxyType::Operations]),
+        (
+            pallet_promise_settlement::Call::report_over_allocation { session, allocations: Default::default() }.into(),
+            &[ProxyType::Any, ProxyType::Operations],
+        ),
+        // With these a stolen key would pay its thief's node.
+        (open, &[ProxyType::Any]),
+        (pallet_promise_settlement::Call::top_up { session, amount: SLT }.into(), &[ProxyType::Any]),
+        (pallet_promise_settlement::Call::request_close { session }.into(), &[ProxyType::Any]),
+        (pallet_promise_settlement::Call::change_notary { session, notary: account("Eve") }.into(), &[ProxyType::Any]),
+        // And with these have it sign what the bond pays for.
+        (rotate_anchor_key, &[ProxyType::Any]),
+        (register_anchor, &[ProxyType::Any]),
     ];
     for kind in [
         ProxyType::Any,

@@ -187,6 +187,111 @@ fn what_happened_in_an_earlier_era_is_slashed_as_long_as_the_stake_is_bonded() {
     });
 }
 
+/// An offence in the last block of an era is of that era, and one in the first block of the next is of the next. An unbonding and a withdrawal
+/// count by the era that is planned, which the last session of an era does for the next. A slash is applied in an era's first block.
+#[test]
+fn era_boundaries() {
+    let bob = account("Bob");
+    let ledger = || pallet_staking::Ledger::<Runtime>::get(&bob).expect("something is left");
+    let to_last_block = |era| {
+        next_blocks(ERA - 1);
+        assert_eq!(active_era(), era);
+    };
+    let to_first_block = |era| {
+        assert_eq!(active_era(), era - 1);
+        next_block();
+        assert_eq!(active_era(), era);
+    };
+    let offend = || {
+        let proof = two_votes_by_bob();
+        let owner = Historical::prove((sp_consensus_grandpa::KEY_TYPE, proof.offender())).unwrap();
+        (proof, owner)
+    };
+    let report = |(proof, owner): (sp_consensus_grandpa::EquivocationProof<Hash, BlockNumber>, _)| {
+        assert_ok!(Grandpa::report_equivocation_unsigned(RuntimeOrigin::none(), Box::new(proof), owner));
+    };
+    let booked = || UnappliedSlashes::<Runtime>::iter().map(|(era, _)| era).collect::<Vec<_>>();
+    let slash = Perbill::from_rational(9u32, 16) * STAKE;
+    let (early, late, later) = (STAKE / 4, STAKE / 8, STAKE / 16);
+
+    genesis("local_four").execute_with(|| {
+        run_to_era(1);
+        assert_ok!(Staking::unbond(signed("Bob"), early));
+        to_last_block(1);
+        assert_ok!(Staking::unbond(signed("Bob"), late));
+        let offence = offend();
+        to_first_block(2);
+        assert_ok!(Staking::unbond(signed("Bob"), later));
+        report(offence);
+        // It was in the era that is over: nobody is disabled in this one, and one era lies between the two.
+        assert!(Session::disabled_validators().is_empty());
+        assert_eq!(booked(), [3]);
+        let waiting: Vec<_> = ledger().unlocking.iter().map(|chunk| (chunk.value, chunk.era)).collect();
+        assert_eq!(waiting, [(early, 5), (late + later, 6)], "four eras each");
+
+        to_last_block(2);
+        assert_eq!(ledger().total, STAKE);
+        to_first_block(3);
+        assert_eq!(ledger().total, STAKE - slash);
+        let cancelled = Staking::cancel_deferred_slash(Origin::SlashCanceller.into(), 3, vec![0]);
+        assert_eq!(cancelled, Err(pallet_staking::Error::<Runtime>::InvalidSlashIndex.into()));
+
+        // The last session of the fourth era plans the fifth.
+        run_to_era(4);
+        next_blocks(ERA / 2 - 1);
+        for era in [5, 6] {
+            let before = ledger();
+            assert_ok!(Staking::withdraw_unbonded(signed("Bob"), 10));
+            assert_eq!(ledger().total, before.total, "{era} is not planned yet");
+            next_block();
+            assert_ok!(Staking::withdraw_unbonded(signed("Bob"), 10));
+            let due: Balance = before.unlocking.iter().filter(|chunk| chunk.era == era).map(|chunk| chunk.value).sum();
+            assert!(due > 0);
+            assert_eq!(ledger().total, before.total - due);
+            next_blocks(ERA - 1);
+        }
+        assert!(ledger().unlocking.is_empty());
+    });
+    // In the last block before it is applied a slash can still be cancelled.
+    genesis("local_four").execute_with(|| {
+        run_to_era(1);
+        to_last_block(1);
+        let offence = offend();
+        to_first_block(2);
+        report(offence);
+        to_last_block(2);
+        assert_ok!(Staking::cancel_deferred_slash(Origin::SlashCanceller.into(), 3, vec![0]));
+        to_first_block(3);
+        assert_eq!(ledger().total, STAKE);
+    });
+    // What happens in the first block is of the new era: whoever does it is disabled, and the slash waits for an era more.
+    genesis("local_four").execute_with(|| {
+        run_to_era(1);
+        to_last_block(1);
+        to_first_block(2);
+        report(offend());
+        assert_eq!(Session::disabled_validators().len(), 1);
+        assert_eq!(booked(), [4]);
+    });
+}
+
+#[test]
+fn the_longest_bonding_ends_before_an_offence_costs_nothing() {
+    let numbers = serde_json::json!({
+        "consensus": { "epochDuration": 10, "sessionsPerEra": 1, "bondingDuration": u32::MAX, "slashDeferDuration": 1 },
+    });
+    for (era, costs) in [(84, true), (85, false)] {
+        genesis_with("local_four", numbers.clone()).execute_with(|| {
+            run_to_era(1);
+            let proof = two_blocks_by_bob();
+            let owner = Historical::prove((sp_consensus_babe::KEY_TYPE, &proof.offender)).unwrap();
+            run_to_era(era);
+            let reported = Babe::report_equivocation_unsigned(RuntimeOrigin::none(), Box::new(proof), owner);
+            assert_eq!((reported.is_ok(), UnappliedSlashes::<Runtime>::iter().count()), (costs, costs.into()));
+        });
+    }
+}
+
 #[test]
 fn a_report_that_proves_nothing_takes_no_room() {
     with_pool(|pool| {
