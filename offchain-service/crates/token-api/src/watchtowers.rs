@@ -140,3 +140,49 @@ async fn keep(
     };
     (0..promises.len()).map(outcome).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smartlayer_primitives::Hash;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    /// What `keep` makes of a watchtower's answer to `count` promises.
+    async fn answered(count: usize, body: &str) -> Result<Vec<Result<(), String>>, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 64 << 10];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(String::from_utf8_lossy(&request[..length]).contains("watchtower_keep"));
+            // Who has heard enough hangs up.
+            let _ = stream.write_all(response.as_bytes()).await;
+        });
+        let promise = Promise { session: Hash::zero(), cumulative: 1, call_hash: Hash::zero(), ticks: None };
+        let signed = SignedPromise { promise, signature: sp_core::ed25519::Signature::from_raw([0; 64]).into() };
+        let answer = keep(&reqwest::Client::new(), &url, &vec![&signed; count]).await;
+        server.await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn every_promise_has_its_own_answer_in_any_order() {
+        let body = r#"[{"jsonrpc":"2.0","id":2,"error":{"code":9002,"message":"worth no more"}},
+                       {"jsonrpc":"2.0","id":1,"error":{"code":9005,"message":"full"}},
+                       {"jsonrpc":"2.0","id":0,"result":true}]"#;
+        assert_eq!(answered(3, body).await, Ok(vec![Ok(()), Err("full".into()), Ok(())]));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_whole_answer_is_none() {
+        assert_eq!(answered(2, r#"[{"id":0,"result":true}]"#).await, Err("an answer is missing".into()));
+        assert!(answered(1, r#"{"id":0,"result":true}"#).await.unwrap_err().starts_with("not a batch answer"));
+        let endless = " ".repeat(MAX_ANSWER_BYTES + 1);
+        assert_eq!(answered(1, &endless).await, Err(format!("more than {MAX_ANSWER_BYTES} bytes")));
+    }
+}
