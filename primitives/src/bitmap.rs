@@ -103,9 +103,13 @@ fn in_bits(rest: &mut Reader, count: u32, low: u16) -> Option<bool> {
 }
 
 /// Bit `i` of a bit field, least significant first; no, beyond its end.
-fn bit(bits: &[u8], i: usize) -> bool {
-    let mask = 1u8.rotate_left((i % 8) as u32);
-    bits.get(i / 8).is_some_and(|byte| byte & mask != 0)
+pub(crate) fn bit(bits: &[u8], i: usize) -> bool {
+    bits.get(i / 8).is_some_and(|byte| byte & mask(i) != 0)
+}
+
+/// Where bit `i` of a bit field lies in its byte.
+pub(crate) fn mask(i: usize) -> u8 {
+    1u8.rotate_left((i % 8) as u32)
 }
 
 /// What is left to read; little-endian.

@@ -7,6 +7,17 @@
 //! Nothing here does I/O, and everything builds without `std`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// Much of this runs on the chain: it never panics and never wraps.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 extern crate alloc;
 

@@ -13,7 +13,7 @@ pub trait Payload: Encode {
 
     /// The bytes to sign: domain ‖ SCALE(genesis hash, self). The genesis hash binds them to one chain.
     fn signing_payload(&self, genesis: &Hash) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(Self::DOMAIN.len() + 32 + self.size_hint());
+        let mut bytes = Vec::with_capacity(Self::DOMAIN.len().saturating_add(32).saturating_add(self.size_hint()));
         bytes.extend_from_slice(Self::DOMAIN.as_bytes());
         genesis.encode_to(&mut bytes);
         self.encode_to(&mut bytes);

@@ -6,7 +6,11 @@ use scale_info::TypeInfo;
 use sp_core::{sr25519, ConstU32};
 use sp_runtime::{traits::Verify, BoundedVec};
 
-use crate::{payload::Payload, AccountId, Hash};
+use crate::{
+    bitmap::{bit, mask},
+    payload::Payload,
+    AccountId, Hash,
+};
 
 /// The most anchors that can be active at once.
 pub const MAX_ANCHORS: u32 = 128;
@@ -75,7 +79,7 @@ pub fn attestation(genesis: &Hash, hash: Hash) -> Vec<u8> {
 
 /// The least number of signers that is more than two thirds of `members`.
 pub fn threshold(members: usize) -> usize {
-    members * 2 / 3 + 1
+    (members.saturating_mul(2) / 3).saturating_add(1)
 }
 
 impl AnchorSet {
@@ -97,10 +101,9 @@ impl AnchorSet {
             return Err(QuorumError::TooFew);
         }
         let message = attestation(genesis, hash);
-        let good = signers
-            .iter()
-            .zip(&certificate.signatures)
-            .all(|(position, signature)| signature.verify(&message[..], &self.members[*position].key));
+        let good = signers.iter().zip(&certificate.signatures).all(|(position, signature)| {
+            self.members.get(*position).is_some_and(|member| signature.verify(&message[..], &member.key))
+        });
         good.then_some(()).ok_or(QuorumError::BadSignature)
     }
 
@@ -110,7 +113,9 @@ impl AnchorSet {
         sorted.extend(signatures.into_iter().filter(|(position, _)| *position < self.members.len()));
         let mut signers = alloc::vec![0u8; self.members.len().div_ceil(8)];
         for position in sorted.keys() {
-            signers[position / 8] |= 1 << (position % 8);
+            if let Some(byte) = signers.get_mut(position / 8) {
+                *byte |= mask(*position);
+            }
         }
         QuorumCertificate {
             set_id: self.id,
@@ -127,7 +132,7 @@ impl QuorumCertificate {
             return Err(QuorumError::BadBitmap);
         }
         let positions: Vec<usize> =
-            (0..self.signers.len() * 8).filter(|i| self.signers[i / 8] & (1 << (i % 8)) != 0).collect();
+            (0..self.signers.len().saturating_mul(8)).filter(|i| bit(&self.signers, *i)).collect();
         if positions.last().is_some_and(|last| *last >= members) {
             return Err(QuorumError::BadBitmap);
         }

@@ -100,7 +100,7 @@ pub fn in_breach(samples: &[Sample], anchors: usize, objectives: &Objectives) ->
 
 /// What a node's reward is proportional to: its terms' weight times its score, in millionths.
 pub fn reward_weight(terms_weight: u32, score: Permill) -> u128 {
-    u128::from(terms_weight) * u128::from(score.deconstruct())
+    u128::from(terms_weight).saturating_mul(score.deconstruct().into())
 }
 
 #[cfg(test)]

@@ -12,6 +12,17 @@
 //! - `apis` is what nodes and clients can ask the runtime.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// What runs on the chain never panics and never wraps.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 // `#[frame_support::runtime]` recurses over the pallets.
 #![recursion_limit = "512"]
 
@@ -20,6 +31,8 @@ include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 
 extern crate alloc;
 
+// A check that does not hold has to end try-runtime.
+#[cfg_attr(feature = "try-runtime", allow(clippy::expect_used))]
 mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;

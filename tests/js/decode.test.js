@@ -73,6 +73,32 @@ test("all types of the project's own decode, in every variant", () => {
   assert.ok(count > 100, `only ${count} values`);
 });
 
+test('the metadata says what everything of the project means, for wallets to show', () => {
+  const { lookup } = api.registry;
+  const text = (docs) => docs.join('').trim();
+  const silent = [];
+  let [fields, numbers] = [0, 0];
+  for (const { type } of lookup.types) {
+    const path = type.path.map(String);
+    const variants = type.def.isVariant ? type.def.asVariant.variants : [];
+    // A governed number is a variant of its group.
+    if (path.includes('dynamic_params') && path.at(-1) === 'Parameters') {
+      numbers += variants.length;
+      silent.push(...variants.filter(({ docs }) => !text(docs)).map(({ name }) => `${path[3]}.${name}`));
+    }
+    // Arguments of calls are explained in the call's own text.
+    if (!OURS.test(path[0] ?? '') || path.at(-1) === 'Call' || path.at(-1).startsWith('Runtime')) continue;
+    const parts = type.def.isComposite ? [type.def.asComposite] : variants;
+    for (const { name, docs } of parts.flatMap((part) => [...part.fields])) {
+      if (name.isNone) continue;
+      fields += 1;
+      if (!text(docs)) silent.push(`${path.join('::')}.${name}`);
+    }
+  }
+  assert.deepEqual(silent, []);
+  assert.ok(fields > 100 && numbers > 40, `only ${fields} fields and ${numbers} governed numbers`);
+});
+
 test('the chain says what its token is called and how it is written', async () => {
   const { properties } = await papi.getChainSpecData();
   assert.deepEqual(properties, { ss58Format: 42, tokenDecimals: 12, tokenSymbol: 'SLT' });

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
-import { hexToU8a, u8aToHex } from '@polkadot/util';
+import { hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { cryptoWaitReady, ed25519PairFromSeed, ed25519Sign, signatureVerify } from '@polkadot/util-crypto';
 
+import * as hashes from './src/hashes.js';
 import * as payloads from './src/payloads.js';
 
 const file = process.env.SMARTLAYER_VECTORS ?? new URL('../../primitives/golden/vectors.json', import.meta.url);
@@ -66,4 +67,58 @@ test('channels and ticks are hashed as published', () => {
   const { session, round, node, id } = vectors.channelId;
   assert.equal(payloads.channelId(session, round, node), id);
   assert.equal(payloads.tickHash(vectors.tick.preimage), vectors.tick.hash);
+});
+
+test('leaves are hashed, and hang together under a root, as published', () => {
+  const domains = {
+    operation: 'smartlayer/leaf/operation/1',
+    bitmap: 'smartlayer/leaf/bitmap/1',
+    report: 'smartlayer/leaf/report/1',
+    assignment: 'smartlayer/leaf/assignment/1',
+  };
+  const { leaves, root, proofs } = vectors.fiveReports;
+  for (const { name, scale, leafHash } of [...vectors.leaves, ...leaves]) {
+    assert.equal(hashes.leafHash(domains[name], scale), leafHash, name);
+  }
+  const five = leaves.map(({ leafHash }) => leafHash);
+  assert.equal(hashes.merkleRoot(five), vectors.rootOfFiveReports);
+  assert.equal(root, u8aToHex(u8aConcat(hexToU8a(vectors.rootOfFiveReports), payloads.uint(5, 32))));
+  for (const { leaf, siblings } of proofs) {
+    assert.equal(hashes.provedRoot(five[leaf], leaf, 5, siblings), vectors.rootOfFiveReports, `leaf ${leaf}`);
+    assert.notEqual(hashes.provedRoot(five[(leaf + 1) % 5], leaf, 5, siblings), vectors.rootOfFiveReports);
+  }
+  assert.equal(hashes.proof(2, proofs[2].siblings), vectors.arguments.find(({ name }) => name === 'merkle proof').scale);
+});
+
+test('anchors take turns, at writing and at answering, as published', () => {
+  const { seed, period, ranking, answering } = vectors.duty;
+  const anchors = [accounts.payer, accounts.node, accounts.anchor];
+  assert.deepEqual(hashes.ranking(seed, period, anchors), ranking);
+  for (const { elapsed, anchor } of answering.turns) {
+    const { node, interval } = answering;
+    assert.equal(hashes.answering(seed, node, anchors, elapsed, interval), anchor, `after ${elapsed} blocks`);
+  }
+});
+
+test('anchors attest a commitment by signing its hash', () => {
+  const { scale } = named('commitment');
+  const hash = payloads.hash(payloads.signingPayload('smartlayer/commitment/1', genesis, hexToU8a(scale)));
+  assert.equal(hash, vectors.attestation.hash);
+  const signed = payloads.signingPayload('smartlayer/quorum/1', genesis, hexToU8a(hash));
+  assert.equal(u8aToHex(signed), vectors.attestation.signed);
+});
+
+test('the history has the published peaks, and a leaf its way up to one', () => {
+  const { leaves, range, peaks, proof } = vectors.history;
+  assert.deepEqual(hashes.peaks(leaves), peaks);
+  const all = peaks.map((peak) => hexToU8a(peak));
+  assert.equal(u8aToHex(u8aConcat(payloads.uint(leaves.length, 32), [all.length << 2], ...all)), range);
+  // The third of the four leaves under the highest of three peaks: its neighbour, and the parent of the two before.
+  assert.equal(proof.leaf, leaves[2]);
+  assert.equal(proof.scale, hashes.proof(2, [leaves[3], hashes.historyParent(leaves[0], leaves[1])]));
+});
+
+test('what an issuer stores is named by its hash', () => {
+  const { scale, hash } = vectors.instanceState;
+  assert.equal(payloads.hash(hexToU8a(scale)), hash);
 });

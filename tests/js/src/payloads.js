@@ -1,9 +1,10 @@
-// The bytes of what gets signed and hashed off the chain, written out as docs and primitives/golden/vectors.json define them, so that
-// they can be checked against the Rust side. Nothing here needs a chain or its metadata.
+// The bytes of what gets signed and hashed off the chain, written out as docs/reference/bytes.md defines them, so that they can be
+// checked against the Rust side. Nothing here needs a chain or its metadata.
 import { hexToU8a, u8aConcat, u8aToHex } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
 
-const ascii = (text) => new TextEncoder().encode(text);
+/** The bytes of a text. */
+export const ascii = (text) => new TextEncoder().encode(text);
 
 /** An unsigned number of so many bits, little-endian. */
 export function uint(value, bits) {
@@ -18,7 +19,7 @@ export function uint(value, bits) {
 const option = (value, encode) => (value === undefined ? Uint8Array.of(0) : u8aConcat([1], encode(value)));
 
 /** Text and lists of less than 64 elements are preceded by their length, times four. */
-const short = (bytes) => u8aConcat([bytes.length << 2], bytes);
+export const short = (bytes) => u8aConcat([bytes.length << 2], bytes);
 
 /** How a signature says which kind of key made it. */
 const SIGNATURE_KINDS = { ed25519: 0, sr25519: 1, ecdsa: 2 };
