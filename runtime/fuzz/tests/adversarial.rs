@@ -1,6 +1,9 @@
 //! Those who mean ill, where it takes more than one pallet to stop them.
 
-use frame_support::{assert_noop, assert_ok, traits::{ChangeMembers, Get}};
+use frame_support::{
+    assert_noop, assert_ok,
+    traits::{ChangeMembers, Get},
+};
 use pallet_commitment_snapshots::NextToCommit;
 use pallet_promise_settlement::Sessions;
 use pallet_service_staking::Nodes;
