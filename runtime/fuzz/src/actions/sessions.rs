@@ -2,7 +2,7 @@
 
 use pallet_promise_settlement::{Call, Channels, LastNonce, Sessions};
 use smartlayer_primitives::{
-    notary::{channel_id, Allocation, Notary, Round, MAX_SESSION_NODES},
+    notary::{channel_id, Allocation, Notary, Round, SignedAllocation, MAX_SESSION_NODES},
     payload::Payload,
     promise::{tick_hash, Claim, Promise, TickCommitment, Ticks},
     session::{Beneficiary, Payee, Session},
@@ -168,7 +168,7 @@ pub fn report_over_allocation(choice: &mut Choice, memory: &mut Memory) -> Optio
     let rounds: Vec<&Round> = notary.former.iter().chain([&notary.current]).collect();
     let round: &Round = choice.pick(&rounds)?;
     let mut allocations: Vec<_> = memory.allocations.get(&(id, round.number))?.values().cloned().collect();
-    allocations.truncate(MAX_SESSION_NODES.into());
+    allocations.truncate(pallet_promise_settlement::MAX_EVIDENCE as usize);
     let nodes = allocations.iter().filter(|signed| signed.allocation.cap > 0).count();
     let mut wrong =
         memory.allocated(id, round.number) <= budget(&session, round) && nodes <= room(notary, round).into();
@@ -222,7 +222,7 @@ pub fn build(choice: &mut Choice, memory: &mut Memory, id: SessionId, session: &
         Payee::Network(notary) => {
             let started = System::block_number() >= notary.current.starts_at;
             let round = if started { &notary.current } else { notary.former.as_ref()? };
-            for_network(choice, memory, id, session, round)
+            for_network(choice, memory, id, session, (notary, round))
         }
     }
 }
@@ -266,23 +266,26 @@ fn for_network(
     memory: &mut Memory,
     id: SessionId,
     session: &Session,
-    round: &Round,
+    (notary, round): (&Notary, &Round),
 ) -> Option<(Claim, Must)> {
     let cast = cast();
     let node = choice.pick(&cast.nodes)?;
     let channel = channel_id(&id, round.number, &node);
     let (budget, allocated) = (budget(session, round), memory.allocated(id, round.number));
-    let before = memory.allocations.get(&(id, round.number)).and_then(|of_round| of_round.get(&node));
-    let before = before.map_or(0, |signed| signed.allocation.cap);
+    let caps = |signed: &SignedAllocation| signed.allocation.cap;
+    let of_round = memory.allocations.get(&(id, round.number));
+    let before = of_round.and_then(|of_round| of_round.get(&node)).map_or(0, caps);
+    let nodes = of_round.into_iter().flatten().filter(|(_, signed)| caps(signed) > 0).count();
+    let is_full = before == 0 && nodes >= room(notary, round).into();
     let left = budget.saturating_sub(allocated);
     // Most notaries are honest.
     let cap = before
-        + if choice.once_in(12) {
-            choice.between(left, session.deposit.saturating_mul(2))
-        } else {
-            choice.between(0, left)
+        + match choice.once_in(12) {
+            true => choice.between(left, session.deposit.saturating_mul(2)),
+            false if is_full => 0,
+            false => choice.between(0, left),
         };
-    if allocated - before + cap > budget {
+    if allocated - before + cap > budget || (is_full && cap > 0) {
         memory.dishonest.insert((id, round.number));
     }
     let settled = Channels::<Runtime>::get(id, channel).map_or(0, |channel| channel.claimed);
