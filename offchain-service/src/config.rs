@@ -177,7 +177,15 @@ impl Config {
             bail!("service_node.payment.watchtowers: {} is not HTTP", url.scheme());
         }
         if let Some(evm) = self.service_node.evm.iter().find(|e| e.endpoints.is_empty()) {
-            bail!("service_node.evm: chain {} has no endpoints", evm.chain_id);
+            bail!("service_node.evm: chain {} has no endpoints", evm.chain);
+        }
+        if let Some(url) =
+            self.service_node.evm.iter().flat_map(|e| &e.endpoints).find(|u| !u.scheme().starts_with("http"))
+        {
+            bail!("service_node.evm: {} is not HTTP", url.scheme());
+        }
+        if let Some(evm) = self.service_node.evm.iter().find(|e| e.max_batch == Some(0)) {
+            bail!("service_node.evm: max_batch of chain {} must be at least 1", evm.chain);
         }
         Ok(self)
     }
@@ -236,6 +244,9 @@ mod tests {
             };
             assert_eq!(value(&minimal), value(&maximal));
         }
+        let evm = &parse(&example("service-node.maximal.toml"), &[]).unwrap().service_node.evm[0];
+        let defaults = smartlayer_token_api::EvmConfig::new(evm.chain, evm.endpoints.clone());
+        assert_eq!(format!("{:?}", evm.chain_config()), format!("{:?}", defaults.chain_config()));
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl LocalNetwork {
                 "anchor" => format!("[anchor.rpc]\nlisten = \"127.0.0.1:{rpc}\"\n"),
                 _ => format!(
                 "[service_node.rpc]\nlisten = \"127.0.0.1:{rpc}\"\n\n[service_node.payment]\nwatchtowers = [{:?}]\n\n\
-                 [[service_node.evm]]\nchain_id = {}\nendpoints = [{:?}]\n",
+                 [[service_node.evm]]\nchain = \"eip155:{}\"\nendpoints = [{:?}]\nmax_block_age_seconds = 0\n",
                 // Not the chain node that it uses itself.
                 self.chain[1].http, self.evm.chain_id, self.evm.url
             ),

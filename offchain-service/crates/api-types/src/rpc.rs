@@ -195,9 +195,19 @@ pub struct Attributes {
     /// Why the others have none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unavailable: BTreeMap<String, Unavailable>,
-    /// Ethereum blocks that the values were read at, by chain id.
+    /// The blocks that the values were read at, by chain as CAIP-2 names it: `eip155:1`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub blocks: BTreeMap<String, u64>,
+    pub blocks: BTreeMap<String, ChainBlock>,
+}
+
+/// A block of an Ethereum-compatible chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainBlock {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: Hash,
 }
 
 /// Why an attribute has no value.
@@ -239,9 +249,9 @@ pub struct CallResult {
     /// The unsigned transaction that the action makes, for the caller's wallet: `{chainId, to, value, data}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<Value>,
-    /// Ethereum blocks that the attributes were read at, by chain id.
+    /// The blocks that the attributes were read at, by chain as CAIP-2 names it: `eip155:1`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub blocks: BTreeMap<String, u64>,
+    pub blocks: BTreeMap<String, ChainBlock>,
 }
 
 /// Parameters of `token_proof`.

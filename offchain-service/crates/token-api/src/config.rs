@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use serde::Deserialize;
 use smartlayer_api_types::Amount;
+use smartlayer_ethereum::{ChainConfig, ChainId};
 use smartlayer_primitives::{sla::Objectives, AccountId, Balance, TemplateId, SLT};
 use url::Url;
 
@@ -105,14 +106,77 @@ impl Default for PaymentConfig {
     }
 }
 
-/// The Ethereum nodes of one chain.
+/// The Ethereum nodes of one chain. What is not named is as [`ChainConfig`] has it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvmConfig {
-    /// The chain's id.
-    pub chain_id: u64,
-    /// JSON-RPC over HTTP; tried in order.
+    /// The chain, as CAIP-2 names it: `eip155:1`.
+    pub chain: ChainId,
+    /// JSON-RPC over HTTP; the preferred one first, the others when it fails.
     pub endpoints: Vec<Url>,
+    /// How often the newest block is looked for while somebody asks, in milliseconds. Default: 1000.
+    pub poll_interval_ms: Option<u64>,
+    /// How long one HTTP request may take, in milliseconds. Default: 3000.
+    pub request_timeout_ms: Option<u64>,
+    /// How long everything that one call reads of the chain may take together, in milliseconds. Default: 10,000.
+    pub deadline_ms: Option<u64>,
+    /// The most requests in one JSON-RPC batch. Default: 100.
+    pub max_batch: Option<usize>,
+    /// The oldest newest block that is believed, in seconds; zero is any age. Default: 3600.
+    pub max_block_age_seconds: Option<u64>,
+    /// By how many blocks the newest one may go back. Default: 64.
+    pub max_reorg_blocks: Option<u64>,
+    /// By how many blocks the endpoints may differ. Default: 64.
+    pub max_difference_blocks: Option<u64>,
+    /// The most memory for answers, in bytes. Default: 64 MiB.
+    pub cache_bytes: Option<usize>,
+    /// The most blocks whose logs are asked for in one request. Default: 10,000.
+    pub log_range_blocks: Option<u64>,
+    /// How many requests one search for logs may take. Default: 64.
+    pub log_requests: Option<u32>,
+}
+
+impl EvmConfig {
+    /// The chain with its endpoints and all defaults.
+    pub fn new(chain: ChainId, endpoints: Vec<Url>) -> Self {
+        Self {
+            chain,
+            endpoints,
+            poll_interval_ms: None,
+            request_timeout_ms: None,
+            deadline_ms: None,
+            max_batch: None,
+            max_block_age_seconds: None,
+            max_reorg_blocks: None,
+            max_difference_blocks: None,
+            cache_bytes: None,
+            log_range_blocks: None,
+            log_requests: None,
+        }
+    }
+
+    /// As the client of Ethereum-compatible chains takes it.
+    pub fn chain_config(&self) -> ChainConfig {
+        let defaults = ChainConfig::new(self.chain.0, self.endpoints.clone());
+        let duration = |milliseconds: Option<u64>, default| milliseconds.map_or(default, Duration::from_millis);
+        ChainConfig {
+            poll_interval: duration(self.poll_interval_ms, defaults.poll_interval),
+            request_timeout: duration(self.request_timeout_ms, defaults.request_timeout),
+            deadline: duration(self.deadline_ms, defaults.deadline),
+            max_batch: self.max_batch.unwrap_or(defaults.max_batch),
+            max_block_age: match self.max_block_age_seconds {
+                None => defaults.max_block_age,
+                Some(0) => None,
+                Some(seconds) => Some(Duration::from_secs(seconds)),
+            },
+            max_reorg: self.max_reorg_blocks.unwrap_or(defaults.max_reorg),
+            max_difference: self.max_difference_blocks.unwrap_or(defaults.max_difference),
+            cache_bytes: self.cache_bytes.unwrap_or(defaults.cache_bytes),
+            log_range: self.log_range_blocks.unwrap_or(defaults.log_range),
+            log_requests: self.log_requests.unwrap_or(defaults.log_requests),
+            ..defaults
+        }
+    }
 }
 
 /// How the node joins the network, with its account's key.

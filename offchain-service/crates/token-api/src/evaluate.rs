@@ -1,15 +1,19 @@
-//! Evaluating token scripts: the script says which contract calls it lacks, this makes them.
+//! Evaluating token scripts: the script says what it lacks of which chain, this reads it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
-use smartlayer_api_types::{ApiError, ErrorCode};
-use smartlayer_token_script::{ActionError, AttributeError, CallError, Context, Evaluation, FilterError, Step, Values};
-
-use crate::{
-    evm::{EvmCall, EvmError},
-    instances::Held,
-    node::Node,
+use futures::future::join_all;
+use smartlayer_api_types::{rpc::ChainBlock, ApiError, ErrorCode};
+use smartlayer_ethereum::{Answer, ChainId, EthereumError, LogQuery as Search, Read, View};
+use smartlayer_token_script::{
+    ActionError, AttributeError, CallError, Context, EthereumCall, Evaluation, FilterError, Log, LogQuery, Requests,
+    Step, StorageRead, Values,
 };
+
+use crate::{instances::Held, node::Node};
+
+/// How many events one question of a script is answered with; the newest.
+const MAX_EVENTS: usize = 1000;
 
 /// What the script may know of the instance.
 pub(crate) async fn context(node: &Node, held: &Held) -> Result<Context, ApiError> {
@@ -17,53 +21,144 @@ pub(crate) async fn context(node: &Node, held: &Held) -> Result<Context, ApiErro
     Ok(Context { token_id, values: node.operations.values(node, held).await?, ..Context::default() })
 }
 
-/// Runs an evaluation to its end. All calls to one chain are made at one block, which is returned by chain id.
+/// Runs an evaluation to its end. All chains are read at the same time, each at one block; the blocks are returned by the chains' CAIP-2
+/// names.
+///
+/// What needs a chain that cannot be read has no value, and says so; the rest is answered. Only when nothing has a value, and a failing
+/// chain is why, the whole evaluation fails: then whoever asked gets it later for the same payment.
 pub(crate) async fn run(
     node: &Node,
     mut evaluation: Evaluation<'_>,
-) -> Result<(Values, BTreeMap<String, u64>), ApiError> {
-    let mut blocks: BTreeMap<u64, u64> = BTreeMap::new();
+) -> Result<(Values, BTreeMap<String, ChainBlock>), ApiError> {
+    let since = Instant::now();
+    let mut views: BTreeMap<u64, Result<View, EthereumError>> = BTreeMap::new();
+    let mut failure = None;
     loop {
-        let calls = match evaluation.step() {
-            Step::Done(values) => return Ok((values, blocks.into_iter().map(|(c, b)| (c.to_string(), b)).collect())),
-            Step::NeedCalls(calls) => calls,
+        let requests = match evaluation.step() {
+            Step::Done(values) => return finish(values, &views, failure),
+            Step::Need(requests) => requests,
         };
-        let mut by_chain: BTreeMap<u64, Vec<_>> = BTreeMap::new();
-        for call in calls {
-            by_chain.entry(call.chain_id).or_default().push(call);
-        }
-        for (chain, calls) in by_chain {
-            match results(node, chain, &mut blocks, &calls).await {
-                Ok(results) => {
-                    for (call, result) in calls.into_iter().zip(results) {
-                        evaluation.supply(call, result.map_err(CallError::Reverted));
+        let asked = by_chain(requests).into_iter().map(|(chain, questions)| {
+            let view = views.remove(&chain);
+            async move {
+                let view = match view {
+                    Some(view) => view,
+                    None => node.ethereum.view(chain, since).await,
+                };
+                let answers = match &view {
+                    Ok(view) => view.read(&questions.iter().map(Question::read).collect::<Vec<_>>()).await,
+                    Err(error) => questions.iter().map(|_| Err(error.clone())).collect(),
+                };
+                (chain, view, questions, answers)
+            }
+        });
+        let asked: Vec<_> = asked.collect();
+        for (chain, view, questions, answers) in join_all(asked).await {
+            views.insert(chain, view);
+            for (question, answer) in questions.into_iter().zip(answers) {
+                // What this node is not set up for, or nobody would answer, won't be had later either.
+                if let Err(error) = &answer {
+                    if !matches!(error, EthereumError::UnknownChain(_) | EthereumError::InvalidRead(_)) {
+                        failure = Some(error.clone());
                     }
                 }
-                // What this node is not set up for is no failure: attributes that don't need it are answered.
-                Err(e @ EvmError::UnknownChain(_)) => {
-                    for call in calls {
-                        evaluation.supply(call, Err(CallError::Unavailable(e.to_string())));
-                    }
-                }
-                Err(e) => return Err(ApiError::new(ErrorCode::EvmFailure, e.to_string())),
+                question.supply(&mut evaluation, answer);
             }
         }
     }
 }
 
-async fn results(
-    node: &Node,
-    chain: u64,
-    blocks: &mut BTreeMap<u64, u64>,
-    calls: &[smartlayer_token_script::EthereumCall],
-) -> Result<Vec<Result<Vec<u8>, String>>, EvmError> {
-    let block = match blocks.get(&chain) {
-        Some(block) => *block,
-        None => node.evm.block_number(chain).await?,
-    };
-    blocks.insert(chain, block);
-    let calls: Vec<_> = calls.iter().map(|c| EvmCall { to: c.to.into_array(), data: c.data.clone() }).collect();
-    node.evm.call(chain, block, &calls).await
+fn finish(
+    values: Values,
+    views: &BTreeMap<u64, Result<View, EthereumError>>,
+    failure: Option<EthereumError>,
+) -> Result<(Values, BTreeMap<String, ChainBlock>), ApiError> {
+    let nothing = !values.is_empty() && values.values().all(Result::is_err);
+    let because_of_it = || values.values().any(|value| value.as_ref().is_err_and(is_unavailable));
+    if let Some(error) = failure.filter(|_| nothing && because_of_it()) {
+        return Err(ApiError::new(ErrorCode::EvmFailure, format!("{error}. {}", error.remedy()))
+            .with(serde_json::json!({ "cause": error.code() })));
+    }
+    let read = views.iter().filter_map(|(chain, view)| Some((chain, view.as_ref().ok()?.block())));
+    let blocks = read.map(|(chain, block)| {
+        (ChainId(*chain).to_string(), ChainBlock { number: block.number, hash: block.hash.0.into() })
+    });
+    let blocks = blocks.collect();
+    Ok((values, blocks))
+}
+
+/// What a script asks of a chain.
+enum Question {
+    Call(EthereumCall),
+    Logs(LogQuery),
+    Storage(StorageRead),
+}
+
+fn by_chain(requests: Requests) -> BTreeMap<u64, Vec<Question>> {
+    let mut chains: BTreeMap<u64, Vec<Question>> = BTreeMap::new();
+    let Requests { calls, logs, storage } = requests;
+    calls.into_iter().for_each(|call| chains.entry(call.chain_id).or_default().push(Question::Call(call)));
+    logs.into_iter().for_each(|query| chains.entry(query.chain_id).or_default().push(Question::Logs(query)));
+    storage.into_iter().for_each(|read| chains.entry(read.chain_id).or_default().push(Question::Storage(read)));
+    chains
+}
+
+impl Question {
+    fn read(&self) -> Read {
+        match self {
+            Question::Call(call) => Read::Call { to: call.to, data: call.data.clone().into() },
+            Question::Storage(read) => Read::Storage { address: read.address, slot: read.slot.into() },
+            Question::Logs(query) => Read::Logs(Search {
+                address: query.address,
+                topics: query.topics.iter().map(|topic| topic.iter().copied().collect()).collect(),
+                from_block: query.from_block,
+                newest: MAX_EVENTS,
+            }),
+        }
+    }
+
+    fn supply(self, evaluation: &mut Evaluation<'_>, answer: Result<Answer, EthereumError>) {
+        let answer = answer.map_err(|error| CallError::Unavailable(error.to_string()));
+        match self {
+            Question::Call(call) => {
+                let result = answer.and_then(|answer| match answer {
+                    Answer::Returned(data) => Ok(data.into()),
+                    Answer::Reverted(words) => Err(CallError::Reverted(words)),
+                    _ => Err(other_kind()),
+                });
+                evaluation.supply(call, result);
+            }
+            Question::Storage(read) => {
+                let result = answer.and_then(|answer| match answer {
+                    Answer::Word(word) => Ok(word),
+                    _ => Err(other_kind()),
+                });
+                evaluation.supply_storage(read, result);
+            }
+            Question::Logs(query) => {
+                let result = answer.and_then(|answer| match answer {
+                    // None found is not none there, when older blocks were not searched.
+                    Answer::Logs(logs) if logs.found.is_empty() && logs.searched_from > query.from_block => {
+                        let from = logs.searched_from;
+                        Err(CallError::Unavailable(format!(
+                            "no such event since block {from}, older ones are unknown yet"
+                        )))
+                    }
+                    Answer::Logs(logs) => Ok(logs.found.iter().map(log).collect()),
+                    _ => Err(other_kind()),
+                });
+                evaluation.supply_logs(query, result);
+            }
+        }
+    }
+}
+
+fn log(log: &smartlayer_ethereum::Log) -> Log {
+    Log { topics: log.topics.clone(), data: log.data.to_vec(), block: log.block_number, index: log.index }
+}
+
+fn other_kind() -> CallError {
+    CallError::Unavailable("the answer is to another question".into())
 }
 
 /// Why an action is refused, as callers are told.

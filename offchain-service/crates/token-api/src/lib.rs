@@ -12,7 +12,7 @@
 //! | `paid` | a paid call from its request to its receipt |
 //! | `payments`, `sessions` | what is owed, by session; the rules are in `smartlayer-promise-ledger` |
 //! | `methods` | what each JSON-RPC method does |
-//! | `evaluate`, `evm` | token scripts, and the Ethereum nodes they read |
+//! | `evaluate` | token scripts, and what they read of Ethereum-compatible chains |
 //! | `instances`, `operations` | what is served: placed by anchors, changed by key operations |
 //! | `inbound` | what other services ask and tell |
 //! | `follow`, `settle`, `onboarding` | the chain: following it, claiming, joining |
@@ -25,7 +25,6 @@ mod chain;
 mod config;
 mod data;
 mod evaluate;
-mod evm;
 mod follow;
 mod http;
 mod inbound;

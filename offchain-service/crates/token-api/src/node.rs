@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use smartlayer_api_types::x402::SessionTerms;
 use smartlayer_chain_client::Keypair;
+use smartlayer_ethereum::Ethereum;
 use smartlayer_network::Network;
 use smartlayer_primitives::{payload::Payload, promise::Promise, AccountId};
 use tokio::sync::Semaphore;
@@ -11,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::{
-    anchors::Anchors, chain::Chain, config::Config, data::Data, evm::Evm, instances::Instances, metrics::Metrics,
+    anchors::Anchors, chain::Chain, config::Config, data::Data, instances::Instances, metrics::Metrics,
     operations::Operations, sessions::Sessions,
 };
 
@@ -33,7 +34,7 @@ pub(crate) struct Node {
     pub anchors: Anchors,
     /// For asking anchors and watchtowers.
     pub http: reqwest::Client,
-    pub evm: Evm,
+    pub ethereum: Ethereum,
     pub metrics: Metrics,
     /// One permit for each paid call in work.
     pub paid_calls: Arc<Semaphore>,

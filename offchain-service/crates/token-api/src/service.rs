@@ -1,10 +1,11 @@
 //! Starting, running and stopping the service node.
 
-use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::Arc, time::Duration, time::Instant};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration, time::Instant};
 
 use jsonrpsee::server::ServerHandle;
 use prometheus_client::registry::Registry;
 use smartlayer_chain_client::Keypair;
+use smartlayer_ethereum::Ethereum;
 use smartlayer_network::{InboundRequest, Network};
 use smartlayer_primitives::{quorum::AnchorSet, AccountId};
 use smartlayer_store::{Store, StoreError};
@@ -17,9 +18,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     anchors::Anchors,
     chain::Chain,
-    config::Config,
+    config::{Config, EvmConfig},
     data::Data,
-    evm::{Evm, EvmLimits},
     follow, http, inbound,
     instances::Instances,
     metrics::Metrics,
@@ -92,13 +92,9 @@ pub struct ServiceNode {
 }
 
 impl ServiceNode {
-    /// Reads the disk and starts to listen. Metrics are registered under `service_`.
+    /// Reads the disk and starts to listen. Metrics are registered under `service_` and `ethereum_`.
     pub async fn start(parts: Parts, registry: &mut Registry) -> Result<Self, StartError> {
         let Parts { config, account, service_key, account_key, chain, network, inbound, store, anchors } = parts;
-        let mut endpoints: BTreeMap<u64, Vec<_>> = BTreeMap::new();
-        for evm in &config.evm {
-            endpoints.entry(evm.chain_id).or_default().extend(evm.endpoints.iter().cloned());
-        }
         // Whom this node asks has no reason to send it elsewhere.
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
         let node = Arc::new(Node {
@@ -108,7 +104,7 @@ impl ServiceNode {
             operations: Default::default(),
             anchors: Anchors::new(http.clone()),
             http,
-            evm: Evm::new(endpoints, EvmLimits::default())?,
+            ethereum: Ethereum::new(config.evm.iter().map(EvmConfig::chain_config), registry)?,
             metrics: Metrics::register(registry),
             paid_calls: Arc::new(Semaphore::new(config.rpc.max_paid_calls)),
             tasks: TaskTracker::new(),

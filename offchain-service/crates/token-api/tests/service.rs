@@ -42,7 +42,8 @@ async fn a_call_is_priced_paid_answered_and_receipted() {
         assert_eq!(answer.status, 200, "{answer:?}");
         let result = answer.result();
         assert_eq!(result["attributes"], json!({ "seat": "12", "gate": "B12", "redeemed": false }));
-        assert_eq!(result["blocks"], json!({ "31337": 100 }));
+        let block = json!({ "number": 100, "hash": Hash::repeat_byte(0x64) });
+        assert_eq!(result["blocks"], json!({ "eip155:31337": block }));
         let receipt = answer.receipt(&request).receipt;
         assert_eq!((receipt.charged, receipt.cumulative, receipt.session), (PRICE, call * PRICE, session));
     }
@@ -167,7 +168,7 @@ async fn what_fails_is_owed_and_not_charged_again() {
     let world = World::start().await;
     world.serve_instance().await;
     let session = world.chain.open_session(&account(NODE), 0, SLT);
-    let request = attributes();
+    let request = attributes_named(&["seat"]);
     let header = payment(&promise(session, PRICE, &request));
     world.ethereum_fails.store(true, Ordering::SeqCst);
     let failed = world.post(&request, Some(&header)).await;

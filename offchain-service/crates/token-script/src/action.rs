@@ -7,7 +7,7 @@ use serde::{ser::SerializeStruct, Serialize, Serializer};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    abi, AttributeError, Card, Context, Evaluation, FilterError, Labels, NotConvertible, Origin, Selection, Source,
+    abi, AttributeError, Card, Context, Evaluation, FilterError, Labels, NotConvertible, Selection, Source,
     TokenScript, Transaction, Value, Values,
 };
 
@@ -120,18 +120,8 @@ impl TokenScript {
         let card = self.find_action(action)?;
         let mut entries = BTreeMap::new();
         for (name, json) in arguments {
-            let parameter = self.parameters(card).find(|attribute| attribute.name == *name);
-            let attribute = parameter.ok_or_else(|| ActionError::UnknownArgument(crate::value::shorten(name)))?;
-            let limit = self.limits.entry;
-            let too_long = json.as_str().is_some_and(|text| text.len() > limit);
-            let value = match too_long {
-                true => Err(NotConvertible { from: format!("a text of more than {limit} bytes"), to: "an argument" }),
-                false => Value::enter(json, attribute.user_entry().flatten(), attribute.syntax.as_ref()),
-            };
-            entries.insert(
-                name.clone(),
-                value.map_err(|error| ActionError::InvalidArgument { name: name.clone(), error })?,
-            );
+            let invalid = |error| ActionError::InvalidArgument { name: name.clone(), error };
+            entries.insert(name.clone(), self.argument(card, name, json)?.map_err(invalid)?);
         }
         let mut wanted = BTreeSet::new();
         for selection in card.exclude.iter().filter_map(|name| self.card_selection(card, name)) {
@@ -173,24 +163,28 @@ impl TokenScript {
     ) -> Result<Option<UnsignedTransaction>, ActionError> {
         self.check_action(action, context, values)?;
         let card = self.find_action(action)?;
-        let (contract, to, function, value, line) = match &card.transaction {
+        let (contract, to, function, value, chain, line) = match &card.transaction {
             None => return Ok(None),
             Some(Transaction::Unsupported { kind, line }) => {
                 return Err(ActionError::Unsupported { kind: kind.clone(), line: *line })
             }
-            Some(Transaction::Ethereum { contract, to, function, value, line }) => {
-                (contract, to, function, value, *line)
+            Some(Transaction::Ethereum { contract, to, function, value, chain_id, line }) => {
+                (contract, to, function, value, *chain_id, *line)
             }
         };
         let get = |reference: &str| {
             let value = match values.get(reference) {
                 Some(value) => value.clone(),
                 None => {
-                    self.reserved(reference, context).unwrap_or_else(|| Err(AttributeError::Unknown(reference.into())))
+                    let value = self.reserved(reference, context).or_else(|| self.ambient(reference, context));
+                    value.unwrap_or_else(|| Err(AttributeError::Unknown(reference.into())))
                 }
             };
             value.map_err(|error| match error {
                 AttributeError::NotEntered => ActionError::MissingArgument(reference.into()),
+                AttributeError::Reference { name, error } if *error == AttributeError::NotEntered => {
+                    ActionError::MissingArgument(name)
+                }
                 error => ActionError::Attribute { name: reference.into(), error },
             })
         };
@@ -203,10 +197,11 @@ impl TokenScript {
             self.contract_address(name, context).map_err(|error| ActionError::Attribute { name: name.clone(), error })
         });
         let unaddressed = || ActionError::Unsupported { kind: "a transaction on no chain".into(), line };
-        let (chain_id, contract_address) = match (home, context.chain_id) {
-            (Some(home), _) => home?,
-            (None, Some(chain_id)) => (chain_id, Address::ZERO),
-            (None, None) => return Err(unaddressed()),
+        // Where nothing else is called, the chain that the card's input names.
+        let (chain_id, contract_address) = match (home, chain.or(context.chain_id)) {
+            (Some(home), _) if chain.is_none() || contract.is_some() => home?,
+            (_, Some(chain_id)) => (chain_id, Address::ZERO),
+            (_, None) => return Err(unaddressed()),
         };
         let to = match to {
             Some(source) => {
@@ -245,16 +240,37 @@ impl TokenScript {
         card.selections.iter().find(|selection| selection.name == name).or_else(|| self.selection(name))
     }
 
-    /// What the caller can enter for an action: its own parameters, and those of the token that it refers to.
+    /// The attributes that the caller can enter for an action: its own, and those of the token that it needs. Beside them there
+    /// are the card's [entries](Card::entries).
     pub(crate) fn parameters<'a>(&'a self, card: &'a Card) -> impl Iterator<Item = &'a crate::Attribute> {
-        let referred: BTreeSet<&str> = references(card).collect();
-        let of_token = self.attributes.iter().filter(move |attribute| {
-            referred.contains(attribute.name.as_str()) && card.attribute(&attribute.name).is_none()
-        });
-        card.attributes
+        let of_token = self
+            .attributes
             .iter()
-            .chain(of_token)
-            .filter(|attribute| attribute.origins.iter().any(|origin| matches!(origin, Origin::UserEntry { .. })))
+            .filter(|attribute| card.needed.contains(&attribute.name) && card.attribute(&attribute.name).is_none());
+        card.attributes.iter().chain(of_token).filter(|attribute| attribute.user_entry().is_some())
+    }
+
+    /// What the caller gave for the parameter called `name`.
+    fn argument(&self, card: &Card, name: &str, json: &Json) -> Result<Result<Value, NotConvertible>, ActionError> {
+        let attribute = self.parameters(card).find(|attribute| attribute.name == *name);
+        let entry = card.entries.iter().find(|entry| entry.name == *name);
+        if attribute.is_none() && entry.is_none() {
+            return Err(ActionError::UnknownArgument(crate::value::shorten(name)));
+        }
+        let limit = self.limits.entry;
+        let length = json.as_str().map_or_else(|| json.to_string().len(), str::len);
+        Ok(match (attribute.and_then(crate::Attribute::user_entry), attribute, entry) {
+            _ if length > limit => {
+                Err(NotConvertible { from: format!("a value of more than {limit} bytes"), to: "an argument" })
+            }
+            (Some(origin), Some(attribute), _) => {
+                // What is mapped is entered as the key; the syntax is that of the result.
+                let syntax = attribute.syntax.as_ref().filter(|_| origin.mapping.is_none());
+                Value::enter(json, origin.as_, syntax)
+            }
+            (_, _, Some(entry)) => entry.ty.enter(json),
+            _ => Err(NotConvertible { from: crate::value::shorten(name), to: "a parameter that can be entered" }),
+        })
     }
 }
 

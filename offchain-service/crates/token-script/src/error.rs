@@ -46,10 +46,10 @@ pub enum Reason {
     /// The XML is not well-formed.
     #[error("not well-formed: {0}")]
     Malformed(String),
-    /// There is a document type declaration; entities could expand without bound.
-    #[error("document type declarations are not supported; write the content into the script")]
+    /// The document type declaration is put together by parameter entities.
+    #[error("parameter entities are not supported; write the content into the script")]
     Doctype,
-    /// The document type declaration refers to something outside the script, which is never fetched.
+    /// The script uses an entity that is outside of it, which is never fetched.
     #[error("external entities are never fetched; write the content into the script")]
     ExternalEntity,
     /// Elements nest deeper than allowed.
@@ -77,7 +77,7 @@ pub enum Reason {
         limit: usize,
     },
     /// The document element is not a token script's.
-    #[error("the document element is not ts:token")]
+    #[error("the document element is not ts:token, ts:action or ts:card")]
     NotATokenScript,
     /// A token script, of a namespace version that is not known.
     #[error("unknown token script namespace {0}")]

@@ -1,10 +1,10 @@
 //! Token scripts: untrusted XML in, typed attributes, selections and actions out. Pure: no file, no network, no clock.
 //!
 //! [`parse`] reads a script of any published namespace version into one model, [`TokenScript`], within [`Limits`]. What the
-//! model needs from outside it asks for as values: an [`Evaluation`] names the [`EthereumCall`]s whose results it lacks, the
-//! caller makes them and [supplies](Evaluation::supply) what came back, until it is [done](Step::Done).
+//! model needs from outside it asks for as values: an [`Evaluation`] names the [`Requests`] whose results it lacks, the caller
+//! makes them and [supplies](Evaluation::supply) what came back, until it is [done](Step::Done).
 //!
-//! Nothing here panics on outside input, and a feature that is not served is kept as [`Origin::Unsupported`] with its line,
+//! Nothing here panics on outside input, and a feature that is not served is kept as [`OriginKind::Unsupported`] with its line,
 //! so that its attribute is described, but unavailable with a typed reason, and never silently wrong.
 //!
 //! ```
@@ -25,7 +25,7 @@
 //! let values = loop {
 //!     match evaluation.step() {
 //!         // A service sends these to an Ethereum node; here each returns the number 12.
-//!         Step::NeedCalls(calls) => calls.into_iter().for_each(|call| {
+//!         Step::Need(requests) => requests.calls.into_iter().for_each(|call| {
 //!             let mut word = vec![0; 32];
 //!             word[31] = 12;
 //!             evaluation.supply(call, Ok(word));
@@ -39,6 +39,8 @@
 
 mod abi;
 mod action;
+mod entities;
+mod entry;
 mod error;
 mod evaluate;
 mod filter;
@@ -47,21 +49,30 @@ mod model;
 mod number;
 mod parse;
 mod schema;
+mod time;
 mod value;
+mod view;
 mod xml;
 
-pub use abi::{AbiFunction, AbiType};
+pub use abi::{AbiEvent, AbiFunction, AbiType, EventField};
 pub use action::{ActionError, UnsignedTransaction};
 pub use error::{Reason, ScriptError};
-pub use evaluate::{AttributeError, CallError, Context, EthereumCall, Evaluation, Step, Values};
-pub use filter::{Comparison, Filter, FilterError, FilterSyntaxError, Node, Part};
+pub use evaluate::{
+    AttributeError, CallError, Context, EthereumCall, Evaluation, Log, LogQuery, Requests, Step, StorageRead, Values,
+};
+pub use filter::{Comparison, Explanation, Filter, FilterError, FilterSyntaxError, Node, Part};
 pub use limits::Limits;
 pub use model::{
-    Argument, As, Attribute, Call, Card, CardType, Contract, DataField, DataObject, Label, Labels, Namespace, Origin,
-    Problem, Selection, Source, Syntax, TokenScript, Transaction,
+    Argument, As, AttestationDefinition, Attribute, Call, Card, CardType, Contract, DataField, DataObject, Entry,
+    EventQuery, Exchanged, Include, Label, Labels, Mapping, Namespace, Origin, OriginKind, Problem, Selection, Source,
+    StorageSlot, Syntax, TokenScript, Transaction, View, ViewKind,
 };
-pub use schema::{ActionDescription, AttributeDescription, ContractDescription, Description, SelectionDescription};
+pub use schema::{
+    ActionDescription, AttributeDescription, ContractDescription, Description, Requirement, SelectionDescription,
+};
+pub use time::Time;
 pub use value::{Decimal, NotConvertible, Value};
+pub use view::{Bundle, ViewContent, ViewError};
 
 /// Reads a token script. `bytes` is UTF-8 XML of any published namespace version, 2019/05 to 2024/01, signed or not.
 ///

@@ -1,4 +1,4 @@
-//! Exact comparison of numbers of any size and of times.
+//! Exact comparison of numbers of any size.
 
 use std::cmp::Ordering;
 
@@ -63,65 +63,6 @@ impl PartialOrd for Number {
     }
 }
 
-/// An RFC 4517 GeneralizedTime, in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Time {
-    seconds: i64,
-    nanoseconds: u32,
-}
-
-impl Time {
-    /// Reads `20260131120000Z`, `202601311200+0800`, `20260131120000.5Z`. Scripts also leave the zone out; that is read as
-    /// UTC and reported as `false`.
-    pub(crate) fn parse(text: &str) -> Option<(Self, bool)> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        if !text.is_ascii() || !matches!(digits, 10 | 12 | 14) {
-            return None;
-        }
-        let field = |at: usize, length: usize| text.get(at..at + length).and_then(|s| s.parse::<i64>().ok());
-        let (year, month, day) = (field(0, 4)?, field(4, 2)?, field(6, 2)?);
-        let optional = |at: usize| if digits > at { field(at, 2) } else { Some(0) };
-        let (hour, minute, second) = (field(8, 2)?, optional(10)?, optional(12)?);
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-        let valid_day = *usize::try_from(month - 1).ok().and_then(|m| days.get(m))?;
-        if !(1..=valid_day).contains(&day) || hour > 23 || minute > 59 || second > 60 {
-            return None;
-        }
-        let mut rest = &text[digits..];
-        let mut nanoseconds = 0;
-        if let Some(fraction) = rest.strip_prefix(['.', ',']) {
-            let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
-            if length == 0 || length > 9 || digits != 14 {
-                return None;
-            }
-            nanoseconds = format!("{:0<9}", &fraction[..length]).parse().ok()?;
-            rest = &fraction[length..];
-        }
-        let (offset, zone) = match rest.as_bytes() {
-            [] => (0, false),
-            [b'Z'] => (0, true),
-            [sign @ (b'+' | b'-'), zone @ ..] if matches!(zone.len(), 2 | 4) && zone.iter().all(u8::is_ascii_digit) => {
-                let number = |at: usize| rest.get(at..at + 2).and_then(|s| s.parse::<i64>().ok());
-                let seconds = number(1)? * 3600 + if zone.len() == 4 { number(3)? * 60 } else { 0 };
-                (if *sign == b'-' { -seconds } else { seconds }, true)
-            }
-            _ => return None,
-        };
-        let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-        Some((Time { seconds, nanoseconds }, zone))
-    }
-}
-
-/// Days from 1970-01-01 in the proleptic Gregorian calendar.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
-    // Count from 0000-03-01, so that a leap day ends its year.
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,22 +78,6 @@ mod tests {
         assert!(n("1.5") > n("1.05") && n("1.5") < n("1.51") && n("0.3") == n(".3"));
         for bad in ["", ".", "1e5", "0x", "1.2.3", "--1", "1 2", "٣"] {
             assert_eq!(Number::parse(bad), None, "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn times_are_instants() {
-        let t = |s: &str| Time::parse(s).unwrap();
-        assert_eq!(t("19700101000000Z").0, Time { seconds: 0, nanoseconds: 0 });
-        assert_eq!(t("20260131120000Z").0.seconds, 1_769_860_800);
-        assert_eq!(t("20000229000000Z").0.seconds, 951_782_400);
-        assert_eq!(t("202601311200+0800").0, t("20260131040000Z").0);
-        assert_eq!(t("20260131120000"), (t("20260131120000Z").0, false));
-        assert!(t("20260131120000.5Z").0 > t("20260131120000Z").0);
-        for bad in
-            ["2026", "20261301000000Z", "20260230000000Z", "20260131250000Z", "20260131120000X", "20260131120000+1"]
-        {
-            assert_eq!(Time::parse(bad), None, "{bad:?}");
         }
     }
 }

@@ -4,11 +4,11 @@ use std::fmt;
 
 use alloy_primitives::{Address, I256, U256};
 use serde::{ser::SerializeMap, Serialize, Serializer};
-use serde_json::Value as Json;
 
-use crate::{As, Syntax};
+use crate::{As, Syntax, Time};
 
-/// The value of an attribute. Serialised as JSON with numbers as decimal strings, so that none loses a digit.
+/// The value of an attribute. Serialised as JSON with numbers as decimal strings, so that none loses a digit, and times as
+/// RFC 3339 writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A number without sign.
@@ -25,6 +25,8 @@ pub enum Value {
     Bool(bool),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// An instant.
+    Time(Time),
     /// Several values of a kind.
     List(Vec<Value>),
     /// Named values, in the order of the contract's ABI; what has no name there is named by its position.
@@ -40,6 +42,18 @@ pub struct Decimal {
     pub digits: U256,
     /// How many of them are behind the point.
     pub scale: u8,
+}
+
+impl Decimal {
+    /// Reads `-12.50`: at most 77 digits behind the point.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (negative, magnitude) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let fraction = magnitude.split_once('.').map_or("", |(_, fraction)| fraction).trim_end_matches('0');
+        let scale = u8::try_from(fraction.len()).ok().filter(|scale| *scale <= 77)?;
+        let digits = scale_up(magnitude, scale)?;
+        Some(Decimal { negative: negative && !digits.is_zero(), digits, scale })
+    }
 }
 
 impl fmt::Display for Decimal {
@@ -74,13 +88,14 @@ impl Value {
             Value::Text(_) => "text",
             Value::Bool(_) => "boolean",
             Value::Bytes(_) => "bytes",
+            Value::Time(_) => "time",
             Value::List(_) => "list",
             Value::Record(_) => "record",
         }
     }
 
-    /// As text: numbers in decimal, truth values as `TRUE` and `FALSE`, addresses and bytes in hexadecimal. Lists and records
-    /// have none.
+    /// As text: numbers in decimal, truth values as `TRUE` and `FALSE`, addresses and bytes in hexadecimal, times as
+    /// GeneralizedTime. Lists and records have none.
     pub fn text(&self) -> Option<String> {
         Some(match self {
             Value::Uint(number) => number.to_string(),
@@ -91,6 +106,7 @@ impl Value {
             Value::Bool(true) => "TRUE".into(),
             Value::Bool(false) => "FALSE".into(),
             Value::Bytes(bytes) => format!("0x{}", hex::encode(bytes)),
+            Value::Time(time) => time.to_string(),
             Value::List(_) | Value::Record(_) => return None,
         })
     }
@@ -105,32 +121,29 @@ impl Value {
         })
     }
 
-    /// Reads a text: as `as_` says, else as the syntax says, else as text.
+    /// Reads a text: as `as_` says, then as the syntax says.
     pub(crate) fn read(text: &str, as_: Option<As>, syntax: Option<&Syntax>) -> Result<Value, NotConvertible> {
         let value = Value::Text(text.into());
-        match (as_, syntax) {
-            (Some(as_), _) => value.convert(as_),
-            (None, Some(Syntax::Boolean)) => value.convert(As::Bool),
-            (None, Some(Syntax::Integer)) => value.integer(),
-            (None, _) => Ok(value),
+        match as_ {
+            Some(as_) => value.convert(as_)?.timed(syntax),
+            None => value.typed_by(syntax),
         }
     }
 
-    /// Reads what a caller entered for a parameter: JSON booleans for truth values, JSON integers or strings for numbers, and
-    /// strings for all else. Here `e18` multiplies.
-    pub(crate) fn enter(json: &Json, as_: Option<As>, syntax: Option<&Syntax>) -> Result<Value, NotConvertible> {
-        let refuse = |to| NotConvertible { from: shorten(&json.to_string()), to };
-        let text = match json {
-            Json::String(text) => text.clone(),
-            Json::Bool(value) => value.to_string(),
-            // Floating point has already lost what it would lose.
-            Json::Number(number) if number.is_u64() || number.is_i64() => number.to_string(),
-            _ => return Err(refuse("a string")),
-        };
-        match as_ {
-            Some(As::Scaled(scale)) => scale_up(&text, scale).map(Value::Uint).ok_or_else(|| refuse("such a decimal")),
-            Some(As::Abi) => Err(refuse("a parameter that can be entered")),
-            _ => Value::read(&text, as_, syntax),
+    /// A text, as the kind of value that the syntax says.
+    pub(crate) fn typed_by(self, syntax: Option<&Syntax>) -> Result<Value, NotConvertible> {
+        match syntax {
+            Some(Syntax::Boolean) => self.convert(As::Bool),
+            Some(Syntax::Integer) => self.integer(),
+            syntax => self.timed(syntax),
+        }
+    }
+
+    /// A time if the syntax says so: what `as` made of it, a number of seconds or a text, only says how it was stored.
+    pub(crate) fn timed(self, syntax: Option<&Syntax>) -> Result<Value, NotConvertible> {
+        match syntax {
+            Some(Syntax::Time) => self.convert(As::Time),
+            _ => Ok(self),
         }
     }
 
@@ -151,8 +164,22 @@ impl Value {
                 };
                 Ok(Value::Decimal(Decimal { negative, digits, scale }))
             }
-            As::Abi => Ok(self),
+            As::Time => self.time().map(Value::Time),
+            // These say where to look for what it is.
+            As::Abi | As::Mapping => Ok(self),
         }
+    }
+
+    /// Numbers are seconds since 1970; texts are GeneralizedTime or RFC 3339, in UTC without a zone.
+    fn time(&self) -> Result<Time, NotConvertible> {
+        let time = match self {
+            Value::Time(time) => Some(*time),
+            Value::Uint(seconds) => Time::from_uint(*seconds),
+            Value::Int(seconds) => Time::from_int(*seconds),
+            Value::Text(text) => Time::parse(text),
+            _ => None,
+        };
+        time.map_or_else(|| self.refuse("a time of the years 0000 to 9999"), Ok)
     }
 
     fn refuse<T>(&self, to: &'static str) -> Result<T, NotConvertible> {
@@ -161,7 +188,7 @@ impl Value {
     }
 
     /// With a sign only if it has one.
-    fn integer(self) -> Result<Value, NotConvertible> {
+    pub(crate) fn integer(self) -> Result<Value, NotConvertible> {
         match &self {
             Value::Int(number) if number.is_negative() => Ok(self),
             Value::Text(text) if text.trim().starts_with('-') => self.int().map(Value::Int),
@@ -174,6 +201,7 @@ impl Value {
             Value::Uint(number) => Some(*number),
             Value::Int(number) if !number.is_negative() => Some(number.into_raw()),
             Value::Decimal(number) if !number.negative && number.scale == 0 => Some(number.digits),
+            Value::Time(time) => u64::try_from(time.unix_seconds()).ok().map(U256::from),
             Value::Bool(value) => Some(U256::from(*value)),
             Value::Bytes(bytes) if bytes.len() <= 32 => Some(U256::from_be_slice(bytes)),
             Value::Text(text) => parse_uint(text.trim()),
@@ -244,6 +272,7 @@ impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Time(time) => serializer.serialize_str(&time.rfc3339()),
             Value::List(items) => serializer.collect_seq(items),
             Value::Record(fields) => {
                 let mut map = serializer.serialize_map(Some(fields.len()))?;
@@ -290,7 +319,7 @@ fn parse_uint(text: &str) -> Option<U256> {
 }
 
 /// A decimal text times ten to the power of `scale`, if that is an integer that fits.
-fn scale_up(text: &str, scale: u8) -> Option<U256> {
+pub(crate) fn scale_up(text: &str, scale: u8) -> Option<U256> {
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let valid = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
@@ -307,6 +336,8 @@ fn scale_up(text: &str, scale: u8) -> Option<U256> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::*;
 
     fn text(s: &str) -> Value {

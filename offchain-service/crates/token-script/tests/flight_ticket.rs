@@ -42,7 +42,7 @@ fn run(mut evaluation: Evaluation<'_>, mut call: impl FnMut(&[u8]) -> Result<Vec
     loop {
         match evaluation.step() {
             Step::Done(values) => return values,
-            Step::NeedCalls(calls) => calls.into_iter().for_each(|request| {
+            Step::Need(requests) => requests.calls.into_iter().for_each(|request| {
                 assert_eq!((request.chain_id, request.to.to_checksum(None)), (31337, CONTRACT.into()));
                 let result = call(&request.data);
                 evaluation.supply(request, result);

@@ -1,4 +1,5 @@
 //! A service node with everything around it faked but its disk and its network.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::{
     collections::HashMap,
@@ -6,7 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         Arc, Mutex,
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -19,6 +20,7 @@ use smartlayer_api_types::{
     ErrorCode,
 };
 use smartlayer_chain_client::{BlockRef, Call, Error, Included, Keypair};
+use smartlayer_ethereum::ChainId;
 use smartlayer_network::{
     messages::{Content, Placement, Request as PeerRequest, Response as PeerResponse},
     Network,
@@ -275,15 +277,27 @@ impl Chain for FakeChain {
 /// An Ethereum node at which every call returns 12, until it is told to fail.
 pub async fn ethereum(fails: Arc<AtomicBool>) -> url::Url {
     use axum::{extract::State, http::StatusCode, routing::post, Json, Router};
-    async fn answer(State(fails): State<Arc<AtomicBool>>, Json(batch): Json<Vec<Value>>) -> (StatusCode, Json<Value>) {
+    async fn answer(State(fails): State<Arc<AtomicBool>>, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
         if fails.load(Ordering::SeqCst) {
             return (StatusCode::BAD_GATEWAY, Json(Value::Null));
         }
-        let answers = batch.into_iter().map(|request| match request["method"].as_str() {
-            Some("eth_blockNumber") => json!({ "id": request["id"], "result": "0x64" }),
-            _ => json!({ "id": request["id"], "result": format!("0x{:064x}", 12) }),
+        let block = json!({
+            "number": "0x64",
+            "hash": Hash::repeat_byte(0x64),
+            "timestamp": format!("0x{:x}", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()),
         });
-        (StatusCode::OK, Json(answers.collect()))
+        let answer = |request: &Value| {
+            let result = match request["method"].as_str() {
+                Some("eth_chainId") => "0x7a69".into(),
+                Some("eth_getBlockByNumber") => block.clone(),
+                _ => format!("0x{:064x}", 12).into(),
+            };
+            json!({ "id": request["id"], "result": result })
+        };
+        (
+            StatusCode::OK,
+            Json(body.as_array().map_or_else(|| answer(&body), |batch| batch.iter().map(answer).collect())),
+        )
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -398,7 +412,7 @@ impl World {
         config.rpc.listen = "127.0.0.1:0".parse().unwrap();
         config.onboarding.enabled = false;
         config.onboarding.claim_rewards = false;
-        config.evm = vec![EvmConfig { chain_id: 31337, endpoints: vec![ethereum(ethereum_fails.clone()).await] }];
+        config.evm = vec![EvmConfig::new(ChainId(31337), vec![ethereum(ethereum_fails.clone()).await])];
         configure(&mut config);
 
         let (anchors, set) = watch::channel(chain.change(|s| s.anchors.clone()));
@@ -536,6 +550,10 @@ pub fn body(method: &str, params: Value) -> Vec<u8> {
 
 pub fn attributes() -> Vec<u8> {
     body("token_attributes", json!({ "instance": { "tokenType": 0, "index": 7 } }))
+}
+
+pub fn attributes_named(names: &[&str]) -> Vec<u8> {
+    body("token_attributes", json!({ "instance": { "tokenType": 0, "index": 7 }, "names": names }))
 }
 
 pub fn redeem(id: u64) -> Vec<u8> {

@@ -4,21 +4,15 @@ use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
-use super::{
-    call::{is_identifier, source},
-    collapse, shorten, Parser,
-};
-use crate::{Card, CardType, Contract, Labels, ScriptError, Transaction};
+use super::{collapse, origin::source, shorten, Parser, Scope};
+use crate::{Card, CardType, EventQuery, Exchanged, Labels, ScriptError, Transaction};
 
 impl<'a, 'i> Parser<'a, 'i> {
-    pub(super) fn cards(
-        &mut self,
-        root: Node<'a, 'i>,
-        contracts: &[Contract],
-        holding: Option<&str>,
-    ) -> Result<Vec<Card>, ScriptError> {
+    pub(super) fn cards(&mut self, root: Node<'a, 'i>, scope: &Scope) -> Result<Vec<Card>, ScriptError> {
         let groups: Vec<_> = self.children(root, "cards").collect();
-        let elements = groups.into_iter().flat_map(|cards| cards.children()).filter(|n| n.is_element());
+        // A script may also be a card by itself.
+        let alone = (!self.is(root, "token")).then_some(root);
+        let elements = groups.into_iter().flat_map(|cards| cards.children()).chain(alone).filter(|n| n.is_element());
         let elements = self.bounded(elements, "cards")?;
         let nodes: Vec<_> = elements.into_iter().filter_map(|n| Some((n, self.card_type(n)?))).collect();
         // Names that are written come first, so that a made one never takes them.
@@ -31,20 +25,82 @@ impl<'a, 'i> Parser<'a, 'i> {
         }
         let mut cards = Vec::with_capacity(nodes.len());
         for (node, card_type) in nodes {
-            let line = self.xml.line(node);
             let labels = self.labels(node, &["label", "name"]);
             let name = written(node).unwrap_or_else(|| make_name(&labels, card_type, &mut names));
-            let own = node.attribute("exclude").unwrap_or_default().split_whitespace();
-            let nested = self.children(node, "exclude").filter_map(|n| n.attribute("selection"));
-            let exclude = self.bounded(own.chain(nested), "excluded selections")?.into_iter().map(collapse).collect();
-            let origins = node.attribute("origins").unwrap_or_default().split_whitespace();
-            let origins = self.bounded(origins, "origins of a card")?.into_iter().map(String::from).collect();
-            let attributes = self.attributes(node, contracts, holding)?;
-            let selections = self.selections(node)?;
-            let transaction = self.transaction(node, contracts, holding)?;
-            cards.push(Card { name, card_type, labels, exclude, origins, attributes, selections, transaction, line });
+            cards.push(self.card(node, card_type, name, labels, scope)?);
         }
         Ok(cards)
+    }
+
+    fn card(
+        &mut self,
+        node: Node<'a, 'i>,
+        card_type: CardType,
+        name: String,
+        labels: Labels,
+        scope: &Scope,
+    ) -> Result<Card, ScriptError> {
+        let line = self.xml.line(node);
+        let names = |text: &'a str| text.split([' ', ',', '\t', '\r', '\n']).filter(|name| !name.is_empty());
+        let own = names(node.attribute("exclude").unwrap_or_default());
+        let nested = self.children(node, "exclude").filter_map(|n| n.attribute("selection"));
+        let exclude = self.bounded(own.chain(nested), "excluded selections")?.into_iter().map(collapse).collect();
+        let origins = self.bounded(names(node.attribute("origins").unwrap_or_default()), "origins of a card")?;
+        let (inputs, outputs) = (self.exchanged(node, "input")?, self.exchanged(node, "output")?);
+        Ok(Card {
+            exclude,
+            origins: origins.into_iter().map(String::from).collect(),
+            attributes: self.attributes(node, scope)?,
+            selections: self.selections(node)?,
+            events: self.card_events(node, scope)?,
+            transaction: self.transaction(node, inputs.iter().find_map(|input| input.chain_id), scope)?,
+            inputs,
+            outputs,
+            views: self.views(node)?,
+            button_class: node.attribute("buttonClass").map(collapse).filter(|class| !class.is_empty()),
+            // Found once all attributes are read.
+            entries: Vec::new(),
+            needed: BTreeSet::new(),
+            name,
+            card_type,
+            labels,
+            line,
+        })
+    }
+
+    /// The events in the card's own origins.
+    fn card_events(&mut self, card: Node<'a, 'i>, scope: &Scope) -> Result<Vec<EventQuery>, ScriptError> {
+        let Some(origins) = self.child(card, "origins") else { return Ok(Vec::new()) };
+        let nodes = self.bounded(origins.children().filter(|n| n.is_element()), "origins of a card")?;
+        let mut events = Vec::new();
+        for node in nodes {
+            match (node.tag_name().name(), self.event(node, scope)) {
+                ("event" | "ethereum", Ok(event)) => events.push(event),
+                ("event" | "ethereum", Err(kind)) => {
+                    self.problem(self.xml.line(node), format!("the origin of a card: {kind} is not served"))
+                }
+                (name, _) => {
+                    self.problem(self.xml.line(node), format!("the origin of a card: {} is not served", shorten(name)))
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    /// The tokens that the card takes or gives.
+    fn exchanged(&mut self, card: Node<'a, 'i>, side: &str) -> Result<Vec<Exchanged>, ScriptError> {
+        let tokens: Vec<_> = self.children(card, side).flat_map(|side| self.children(side, "token")).collect();
+        let mut exchanged = Vec::new();
+        for token in self.bounded(tokens.into_iter(), "inputs and outputs of a card")? {
+            let chain = self.child(token, "ethereum").and_then(|n| n.attribute("network"));
+            let contract = self.child(token, "contract");
+            exchanged.push(Exchanged {
+                name: token.attribute("name").map(collapse).unwrap_or_default(),
+                chain_id: chain.and_then(|chain| chain.trim().parse().ok()),
+                contracts: contract.map(|contract| self.addresses(contract)).transpose()?.unwrap_or_default(),
+            });
+        }
+        Ok(exchanged)
     }
 
     fn card_type(&mut self, node: Node<'a, 'i>) -> Option<CardType> {
@@ -77,8 +133,8 @@ impl<'a, 'i> Parser<'a, 'i> {
     fn transaction(
         &mut self,
         card: Node<'a, 'i>,
-        contracts: &[Contract],
-        holding: Option<&str>,
+        chain_id: Option<u64>,
+        scope: &Scope,
     ) -> Result<Option<Transaction>, ScriptError> {
         let Some(wrapper) = self.child(card, "transaction") else { return Ok(None) };
         let Some(node) = wrapper.children().find(|n| n.is_element()) else { return Ok(None) };
@@ -88,7 +144,7 @@ impl<'a, 'i> Parser<'a, 'i> {
         let known = (uri == self.namespace && matches!(name, "ethereum" | "transaction"))
             || (uri.starts_with("urn:ethereum:") && matches!(name, "transaction" | "call"));
         let parsed = match known {
-            true => self.ethereum_transaction(node, contracts, holding)?,
+            true => self.ethereum_transaction(node, chain_id, scope)?,
             false => Err(format!("a transaction of kind {}", shorten(name))),
         };
         Ok(Some(parsed.unwrap_or_else(|kind| {
@@ -100,8 +156,8 @@ impl<'a, 'i> Parser<'a, 'i> {
     fn ethereum_transaction(
         &mut self,
         node: Node<'a, 'i>,
-        contracts: &[Contract],
-        holding: Option<&str>,
+        chain_id: Option<u64>,
+        scope: &Scope,
     ) -> Result<Result<Transaction, String>, ScriptError> {
         let line = self.xml.line(node);
         let inside = |name: &str| {
@@ -113,23 +169,22 @@ impl<'a, 'i> Parser<'a, 'i> {
         let (to, value) = (inside("to").map(source), inside("value").map(source));
         let contract = node.attribute("contract").map(collapse).or(match to {
             Some(_) => None,
-            None => holding.map(String::from),
+            None => scope.holding.clone(),
         });
-        if let Some(name) = contract.as_ref().filter(|name| !contracts.iter().any(|c| c.name == **name)) {
+        if let Some(name) = contract.as_ref().filter(|name| scope.contract(name).is_none()) {
             return Ok(Err(format!("a transaction with contract {}, which the script does not define", shorten(name))));
         }
         if contract.is_none() && to.is_none() {
             return Ok(Err("a transaction without a recipient".into()));
         }
-        let function = match node.attribute("function").map(str::trim) {
+        let function = match node.attribute("function") {
             None => None,
-            Some(name) if !is_identifier(name) => return Ok(Err(format!("function {:?}", shorten(name)))),
-            Some(name) => match self.arguments(node)? {
-                Ok(arguments) => Some((name.to_string(), arguments)),
+            Some(_) => match self.function(node, contract.as_deref(), scope)? {
+                Ok((name, arguments, _)) => Some((name, arguments)),
                 Err(kind) => return Ok(Err(kind)),
             },
         };
-        Ok(Ok(Transaction::Ethereum { contract, to, function, value, line }))
+        Ok(Ok(Transaction::Ethereum { contract, to, function, value, chain_id, line }))
     }
 }
 

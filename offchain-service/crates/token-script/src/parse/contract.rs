@@ -6,7 +6,14 @@ use alloy_json_abi::JsonAbi;
 use roxmltree::Node;
 
 use super::{collapse, shorten, text, Parser};
-use crate::{abi::AbiFunction, value, Contract, ScriptError};
+use crate::{value, AbiEvent, AbiFunction, Contract, ScriptError};
+
+#[derive(Default)]
+struct Abi {
+    functions: Vec<AbiFunction>,
+    events: Vec<AbiEvent>,
+    errors: Vec<AbiFunction>,
+}
 
 impl<'a, 'i> Parser<'a, 'i> {
     pub(super) fn contracts(&mut self, root: Node<'a, 'i>) -> Result<Vec<Contract>, ScriptError> {
@@ -23,14 +30,17 @@ impl<'a, 'i> Parser<'a, 'i> {
                 .or_else(|| self.child(node, "interface").map(|n| collapse(&text(n))))
                 .filter(|interface| !interface.is_empty());
             let addresses = self.addresses(node)?;
-            let functions = self.functions(node)?;
-            contracts.push(Contract { name, interface, addresses, functions, line });
+            let Abi { functions, events, errors } = self.abi(node)?;
+            contracts.push(Contract { name, interface, addresses, functions, events, errors, line });
         }
         Ok(contracts)
     }
 
     /// Templates are published with placeholders where addresses belong: those are problems, not refusals.
-    fn addresses(&mut self, contract: Node<'a, 'i>) -> Result<Vec<(u64, alloy_primitives::Address)>, ScriptError> {
+    pub(super) fn addresses(
+        &mut self,
+        contract: Node<'a, 'i>,
+    ) -> Result<Vec<(u64, alloy_primitives::Address)>, ScriptError> {
         let mut addresses: Vec<(u64, alloy_primitives::Address)> = Vec::new();
         for node in self.bounded(self.children(contract, "address"), "addresses of a contract")? {
             let (network, address) = (node.attribute("network").unwrap_or("1").trim(), text(node));
@@ -46,30 +56,43 @@ impl<'a, 'i> Parser<'a, 'i> {
         Ok(addresses)
     }
 
-    fn functions(&mut self, contract: Node<'a, 'i>) -> Result<Vec<AbiFunction>, ScriptError> {
-        let Some(node) = self.child(contract, "abi") else { return Ok(Vec::new()) };
-        let abi = match serde_json::from_str::<JsonAbi>(&text(node)) {
-            Ok(abi) => abi,
+    /// The functions, events and errors of the ABI, without those that are not served.
+    fn abi(&mut self, contract: Node<'a, 'i>) -> Result<Abi, ScriptError> {
+        let Some(node) = self.child(contract, "abi") else { return Ok(Abi::default()) };
+        let line = self.xml.line(node);
+        let json = match serde_json::from_str::<JsonAbi>(&text(node)) {
+            Ok(json) => json,
             Err(error) => {
-                self.problem(self.xml.line(node), format!("the ABI: {}", shorten(&error.to_string())));
-                return Ok(Vec::new());
+                self.problem(line, format!("the ABI: {}", shorten(&error.to_string())));
+                return Ok(Abi::default());
             }
         };
-        let mut functions = Vec::new();
-        for function in self.bounded(abi.functions(), "functions of an ABI")? {
-            match AbiFunction::new(function) {
-                Ok(function) => functions.push(function),
-                Err(why) => {
-                    self.problem(self.xml.line(node), format!("function {} of the ABI: {why}", shorten(&function.name)))
-                }
+        let mut abi = Abi::default();
+        for function in self.bounded(json.functions(), "functions of an ABI")? {
+            match AbiFunction::new(&function.name, &function.inputs, &function.outputs) {
+                Ok(function) => abi.functions.push(function),
+                Err(why) => self.problem(line, format!("function {} of the ABI: {why}", shorten(&function.name))),
             }
         }
-        Ok(functions)
+        for event in self.bounded(json.events(), "events of an ABI")? {
+            match AbiEvent::of(event) {
+                Ok(event) => abi.events.push(event),
+                Err(why) => self.problem(line, format!("event {} of the ABI: {why}", shorten(&event.name))),
+            }
+        }
+        for error in self.bounded(json.errors(), "errors of an ABI")? {
+            match AbiFunction::new(&error.name, &error.inputs, &[]) {
+                Ok(error) => abi.errors.push(error),
+                Err(why) => self.problem(line, format!("error {} of the ABI: {why}", shorten(&error.name))),
+            }
+        }
+        Ok(abi)
     }
 
     /// The contracts that the token's origins name.
     pub(super) fn token_origins(&self, root: Node<'a, 'i>) -> Vec<String> {
         let Some(origins) = self.child(root, "origins") else { return Vec::new() };
+        // An attestation is a token of its own, in no contract.
         let contracts = self.children(origins, "ethereum").filter_map(|n| n.attribute("contract"));
         contracts.take(self.limits.items).map(collapse).filter(|name| !name.is_empty()).collect()
     }

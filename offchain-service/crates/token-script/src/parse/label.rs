@@ -22,7 +22,7 @@ impl<'a, 'i> Parser<'a, 'i> {
     /// The texts of `nodes`, in the language that they or their parents state.
     pub(super) fn strings(&self, nodes: impl Iterator<Item = Node<'a, 'i>>) -> Labels {
         let labels = nodes.take(self.limits.items).filter_map(|node| {
-            let language = [Some(node), node.parent()].into_iter().flatten().find_map(|n| n.attribute((XML, "lang")));
+            let language = language(node);
             let label = Label {
                 language: language.map(collapse).unwrap_or_default(),
                 quantity: node.attribute("quantity").map(collapse),
@@ -32,4 +32,9 @@ impl<'a, 'i> Parser<'a, 'i> {
         });
         Labels(labels.collect())
     }
+}
+
+/// The language that an element or its parent states.
+pub(super) fn language<'a>(node: Node<'a, '_>) -> Option<&'a str> {
+    [Some(node), node.parent()].into_iter().flatten().find_map(|n| n.attribute((XML, "lang")))
 }

@@ -1,34 +1,41 @@
 //! From XML to the model, whatever the namespace version.
 
+mod attestation;
 mod attribute;
 mod call;
 mod card;
 mod contract;
+mod event;
 mod label;
+mod origin;
+mod parameters;
+mod view;
 
 use std::collections::BTreeSet;
 
 use roxmltree::Node;
 
 use crate::{
-    xml::Xml, DataField, DataObject, Filter, Limits, Namespace, Problem, Reason, ScriptError, Selection, TokenScript,
+    entities, xml::Xml, Contract, DataField, DataObject, Filter, Limits, Namespace, Problem, Reason, ScriptError,
+    Selection, TokenScript,
 };
 
 const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 pub(crate) fn script(bytes: &[u8], limits: &Limits) -> Result<TokenScript, ScriptError> {
-    let xml = Xml::parse(bytes, limits)?;
+    let text = entities::expand(bytes, limits)?;
+    let xml = Xml::parse(&text, limits)?;
     let root = token_element(&xml)?;
     let namespace = root.tag_name().namespace().unwrap_or_default();
     let version = Namespace::ALL
         .into_iter()
         .find(|version| namespace == format!("http://tokenscript.org/{version}/tokenscript"))
         .ok_or_else(|| ScriptError::new(Reason::UnknownNamespace(shorten(namespace)), xml.line(root)))?;
-    Parser { xml: &xml, namespace, limits, problems: Vec::new() }.token(root, version)
+    Parser { xml: &xml, namespace, limits, problems: Vec::new() }.token(root, version, bytes.len())
 }
 
 /// The `token` element: the document element, or what an enveloping signature wraps.
-fn token_element<'a, 'i>(xml: &'a Xml<'i>) -> Result<Node<'a, 'i>, ScriptError> {
+pub(crate) fn token_element<'a, 'i>(xml: &'a Xml<'i>) -> Result<Node<'a, 'i>, ScriptError> {
     let root = xml.document.root_element();
     let wrapped =
         (root.tag_name().namespace() == Some(SIGNATURE) && root.tag_name().name() == "Signature").then(|| {
@@ -37,7 +44,8 @@ fn token_element<'a, 'i>(xml: &'a Xml<'i>) -> Result<Node<'a, 'i>, ScriptError> 
         });
     let token = wrapped.flatten().unwrap_or(root);
     let is_script = token.tag_name().namespace().is_some_and(|uri| uri.starts_with("http://tokenscript.org/"));
-    if !is_script || token.tag_name().name() != "token" {
+    // An action, or a card of any type, can stand alone: it is for who holds no particular token.
+    if !is_script || !matches!(token.tag_name().name(), "token" | "action" | "card") {
         return Err(ScriptError::new(Reason::NotATokenScript, xml.line(token)));
     }
     Ok(token)
@@ -53,6 +61,36 @@ fn collapse(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// What names in the script may mean.
+struct Scope {
+    contracts: Vec<Contract>,
+    /// The contract that holds the token, which is meant where none is named.
+    holding: Option<String>,
+    objects: Vec<DataObject>,
+}
+
+impl Scope {
+    fn contract(&self, name: &str) -> Option<&Contract> {
+        self.contracts.iter().find(|contract| contract.name == name)
+    }
+
+    /// The contract that `node` names or means, or what about it is not served.
+    fn contract_of(&self, node: Node<'_, '_>, what: &str) -> Result<String, String> {
+        let named = node.attribute("contract").map(collapse).filter(|name| !name.is_empty());
+        let contract = named.or(self.holding.clone()).ok_or_else(|| format!("{what} without a contract"))?;
+        match self.contract(&contract) {
+            Some(_) => Ok(contract),
+            None => Err(format!("{what} to contract {}, which the script does not define", shorten(&contract))),
+        }
+    }
+
+    /// Whether a name stands for something that no script defines.
+    fn is_reserved(&self, name: &str) -> bool {
+        matches!(name, "tokenId" | "ownerAddress" | "walletAddress" | "chainId" | "contractAddress" | "attestation")
+            || name.starts_with("contractAddress_")
+    }
+}
+
 struct Parser<'a, 'i> {
     xml: &'a Xml<'i>,
     namespace: &'a str,
@@ -61,7 +99,7 @@ struct Parser<'a, 'i> {
 }
 
 impl<'a, 'i> Parser<'a, 'i> {
-    fn token(mut self, root: Node<'a, 'i>, namespace: Namespace) -> Result<TokenScript, ScriptError> {
+    fn token(mut self, root: Node<'a, 'i>, namespace: Namespace, length: usize) -> Result<TokenScript, ScriptError> {
         let labels = self.labels(root, &["label", "name"]);
         let meta = self.child(root, "meta");
         let descriptions = meta.map(|meta| self.strings(self.children(meta, "description"))).unwrap_or_default();
@@ -71,15 +109,23 @@ impl<'a, 'i> Parser<'a, 'i> {
             [only] => Some(only.name.clone()),
             _ => None,
         });
-        let attributes = self.attributes(root, &contracts, holding.as_deref())?;
-        let selections = self.selections(root)?;
-        let cards = self.cards(root, &contracts, holding.as_deref())?;
-        let name = [root.attribute("name").map(collapse), labels.text("en").map(String::from), holding]
+        let scope = Scope { contracts, holding, objects: self.data_objects(root)? };
+        // The attributes and selections of a card that stands alone are its own.
+        let token = self.is(root, "token");
+        let attributes = if token { self.attributes(root, &scope)? } else { Vec::new() };
+        let selections = if token { self.selections(root)? } else { Vec::new() };
+        let mut cards = self.cards(root, &scope)?;
+        parameters::find(&mut cards, &attributes, &scope);
+        let card = cards.first().filter(|_| !token).map(|card| card.name.clone());
+        let names =
+            [root.attribute("name").map(collapse), labels.text("en").map(String::from), scope.holding.clone(), card];
+        let name = names
             .into_iter()
             .flatten()
             .find(|name| !name.is_empty())
             .ok_or_else(|| ScriptError::new(Reason::MissingName { element: "token" }, self.xml.line(root)))?;
-        let data_objects = self.data_objects(root)?;
+        let attestations = self.attestations(root)?;
+        let contents = self.contents(root)?;
         let signed = self.xml.document.descendants().any(|n| n.has_tag_name((SIGNATURE, "Signature")));
         self.problems.sort_by_key(|problem| problem.line);
         Ok(TokenScript {
@@ -89,14 +135,17 @@ impl<'a, 'i> Parser<'a, 'i> {
             descriptions,
             custodian: matches!(root.attribute("custodian"), Some("true" | "1")),
             signed,
-            contracts,
+            contracts: scope.contracts,
             origins,
             attributes,
             selections,
             cards,
-            data_objects,
+            attestations,
+            data_objects: scope.objects,
             problems: self.problems,
             limits: self.limits.clone(),
+            contents,
+            length,
         })
     }
 
@@ -129,9 +178,19 @@ impl<'a, 'i> Parser<'a, 'i> {
 
     fn data_objects(&mut self, root: Node<'a, 'i>) -> Result<Vec<DataObject>, ScriptError> {
         const ASNX: &str = "urn:ietf:params:xml:ns:asnx";
-        let types = root.children().filter(|n| n.has_tag_name((ASNX, "module"))).flat_map(|module| {
-            module.children().filter(|n| n.tag_name().name() == "namedType" && n.attribute("name").is_some())
+        // Until 2020/03 modules were in the contract, and a module was a type by itself.
+        let contracts: Vec<_> = self.children(root, "contract").collect();
+        let parents = std::iter::once(root).chain(contracts);
+        let modules = parents.flat_map(|parent| parent.children()).filter(|n| n.has_tag_name((ASNX, "module")));
+        let types = modules.flat_map(|module| {
+            let named: Vec<_> = module.children().filter(|n| n.tag_name().name() == "namedType").collect();
+            if named.is_empty() {
+                vec![module]
+            } else {
+                named
+            }
         });
+        let types = types.filter(|n| n.attribute("name").is_some());
         let mut objects = Vec::new();
         for named in self.bounded(types, "data objects")? {
             let fields =
