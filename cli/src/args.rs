@@ -33,6 +33,10 @@ Examples:
   Prove later that it happened, from the chain alone:
     smartlayer prove --receipt redeem.json
 
+  See what a token script offers, and try a filter of it, offline (script authors):
+    smartlayer script check ticket.xml
+    smartlayer script filter '(expiry>20270101)' --values values.json
+
 Secrets are read from files that only you can access. `smartlayer help COMMAND` says more."
 )]
 pub struct Cli {
@@ -111,6 +115,12 @@ An anchor hands over the proof; it is checked here against the commitment that t
     /// Claim rewards
     #[command(subcommand)]
     Reward(RewardCommand),
+    /// Check token scripts and try their filters, offline (script authors)
+    #[command(
+        subcommand,
+        after_help = "docs/integrate/token-scripts.md explains what is served, and every reason for a refusal."
+    )]
+    Script(ScriptCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -435,6 +445,58 @@ pub enum RewardCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum ScriptCommand {
+    /// Say of each token script whether service nodes serve it or why not, who signed it, and what it offers
+    #[command(after_help = "\
+Examples:
+  smartlayer script check ticket.xml
+  smartlayer script check *.tsml --json
+  curl -s https://example.org/ticket.tsml | smartlayer script check -
+
+With --json there is one object a line for each file:
+  file        as you named it
+  outcome     served or refused
+  reason      a refused script's code, else null; every code is explained in docs/integrate/token-scripts.md
+  line        where, counted from 1; null if the reason is about the whole
+  namespace   the version it is written in, such as 2024/01
+  signature   none, valid, invalid or unsupported; null if the file can't be read
+  signer      what the signature says of who made it, or null
+  message     what is wrong, in words; remedy: what to do
+  attributes, selections, cards, methods, problems
+
+Nothing is fetched and nothing is run. The exit code is 0 if all are served, 1 if one is not.")]
+    Check {
+        /// The scripts; - reads one from standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Evaluate a filter, as selections have them, against values, and explain the result
+    #[command(after_help = "\
+Examples:
+  smartlayer script filter '(&(expiry>20270101)(!(locality=Sydney)))' --values values.json
+  echo '{\"level\":{\"as\":\"uint\",\"value\":\"7\"}}' | smartlayer script filter '(level>=5)' --values -
+
+The values are those of attributes, each with its type:
+  {
+    \"expiry\":   {\"as\": \"uint\", \"value\": \"20270630\"},
+    \"locality\": {\"as\": \"utf8\", \"value\": \"Sydney\"}
+  }
+Types are those of a script's `as`: uint, int, address, utf8, bool, bytes, e0 to e77. Numbers are best written as strings, so that no
+digit is lost.
+
+With --json the answer is {\"result\": true, ...} or {\"error\": {\"code\": ..., \"message\": ..., \"position\": ...}}. The exit code is 0 for
+a result, true or false, and 1 for an error.")]
+    Filter {
+        /// The filter, in single quotes so that your shell leaves it alone
+        #[arg(value_name = "EXPRESSION")]
+        expression: String,
+        /// A JSON object of typed values; - reads standard input [default: no values]
+        #[arg(long, value_name = "FILE")]
+        values: Option<PathBuf>,
+    },
+}
+
 fn account(text: &str) -> Result<AccountId, String> {
     text.parse().map_err(|_| "an account is written in SS58, or as hex with 0x".into())
 }
@@ -530,7 +592,12 @@ mod tests {
 
     #[test]
     fn examples_of_the_help_are_understood() {
-        let help = Cli::command().render_long_help().to_string();
+        let mut command = Cli::command();
+        let mut help = command.render_long_help().to_string();
+        let script = command.find_subcommand_mut("script").unwrap();
+        for subcommand in script.get_subcommands_mut() {
+            help += &subcommand.render_long_help().to_string();
+        }
         let joined = help.replace("\\\n", " ");
         let mut understood = 0;
         for line in joined.lines().map(str::trim).filter(|l| l.starts_with("smartlayer ")) {
@@ -538,7 +605,7 @@ mod tests {
             Cli::try_parse_from(&words).unwrap_or_else(|e| panic!("{line}: {e}"));
             understood += 1;
         }
-        assert!(understood >= 7, "{understood} examples in:\n{help}");
+        assert!(understood >= 12, "{understood} examples in:\n{help}");
     }
 
     /// Words, with single quotes.

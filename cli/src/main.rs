@@ -1,12 +1,14 @@
 //! `smartlayer`, the command line of Smart Layer: for issuers, dApp developers, operators and whoever wants to look.
 //!
-//! Secrets come from files, never from arguments. Results go to standard output, as tables or with `--json` as one JSON value; progress and
-//! errors go to standard error. The exit code is 0 if it was done, 1 if not, 2 if the command was not understood, 130 after Ctrl-C.
+//! Secrets come from files, never from arguments. Results go to standard output, as tables or with `--json` as one JSON value, or where there
+//! are several of a kind one a line; progress and errors go to standard error. The exit code is 0 if it was done, 1 if not or if what was
+//! checked is not good, 2 if the command was not understood, 130 after Ctrl-C.
 
 mod args;
 mod commands;
 mod context;
 mod output;
+mod script;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Some(Ok(report)) => match report.print(json) {
+            Ok(()) if report.failed() => ExitCode::FAILURE,
             Ok(()) => ExitCode::SUCCESS,
             // Whoever read our output has seen enough.
             Err(_) => ExitCode::FAILURE,

@@ -5,16 +5,40 @@ use std::io::{self, Write};
 use serde_json::{json, Value};
 use smartlayer_sdk::Error;
 
-/// A command's result: one value for machines, text for people.
+/// A command's result: values for machines, text for people.
 pub struct Report {
-    json: Value,
+    json: Machine,
     text: String,
+    failed: bool,
+}
+
+/// What machines read.
+enum Machine {
+    /// One value, over several lines.
+    Value(Value),
+    /// A value a line.
+    Lines(Vec<Value>),
 }
 
 impl Report {
     /// A result.
     pub fn new(json: Value, text: impl Into<String>) -> Self {
-        Self { json, text: text.into() }
+        Self { json: Machine::Value(json), text: text.into(), failed: false }
+    }
+
+    /// Results of the same kind: machines read one a line.
+    pub fn lines(json: Vec<Value>, text: impl Into<String>) -> Self {
+        Self { json: Machine::Lines(json), text: text.into(), failed: false }
+    }
+
+    /// With `failed`, the report is what was asked for, and says that something is wrong: the exit code is 1.
+    pub fn failing(self, failed: bool) -> Self {
+        Self { failed, ..self }
+    }
+
+    /// Whether the exit code is to be 1.
+    pub fn failed(&self) -> bool {
+        self.failed
     }
 
     /// A single object, shown as aligned names and values.
@@ -25,11 +49,18 @@ impl Report {
     /// Prints it to standard output.
     pub fn print(&self, as_json: bool) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        if as_json {
-            serde_json::to_writer_pretty(&mut out, &self.json)?;
-            writeln!(out)?;
-        } else {
-            writeln!(out, "{}", self.text.trim_end())?;
+        match &self.json {
+            _ if !as_json => writeln!(out, "{}", self.text.trim_end())?,
+            Machine::Value(value) => {
+                serde_json::to_writer_pretty(&mut out, value)?;
+                writeln!(out)?;
+            }
+            Machine::Lines(values) => {
+                for value in values {
+                    serde_json::to_writer(&mut out, value)?;
+                    writeln!(out)?;
+                }
+            }
         }
         out.flush()
     }

@@ -7,6 +7,7 @@ mod key;
 mod node;
 mod prove;
 mod reward;
+mod script;
 mod session;
 mod show;
 mod snapshot;
@@ -36,5 +37,6 @@ pub async fn run(cli: Cli) -> Result<Report> {
         Command::Snapshot(command) => snapshot::run(&context, command).await,
         Command::Prove(args) => prove::run(&context, args).await,
         Command::Reward(command) => reward::run(&context, command).await,
+        Command::Script(command) => script::run(command).await,
     }
 }
