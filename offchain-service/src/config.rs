@@ -287,7 +287,7 @@ mod tests {
         for (override_, reason) in [
             (("SMARTLAYER__NETWORK__BOOTSTRAP", "[\"/ip4/1.2.3.4/tcp/1\"]"), "/p2p/"),
             (("SMARTLAYER__SERVICE_NODE__RPC__MAX_PAID_CALLS", "0"), "at least 1"),
-            (("SMARTLAYER__SERVICE_NODE__EVM", "[{ chain_id = 1, endpoints = [] }]"), "no endpoints"),
+            (("SMARTLAYER__SERVICE_NODE__EVM", "[{ chain = \"eip155:1\", endpoints = [] }]"), "no endpoints"),
             (("SMARTLAYER__SERVICE_NODE__PRICES__TOKEN_CALL", "\"-7\""), "decimal"),
             (("SMARTLAYER__ROLE", "king"), "unknown variant"),
         ] {

@@ -53,10 +53,13 @@ pub(crate) type Waiting = oneshot::Receiver<Result<Answer, EthereumError>>;
 /// A range of logs on its way to its search.
 pub(crate) type WaitingRange = oneshot::Receiver<Result<Answer, LogMiss>>;
 
+/// Those who wait for one answer.
+type Askers = Vec<oneshot::Sender<Result<Answer, EthereumError>>>;
+
 struct Shared {
     cache: Cache,
-    /// Who waits for what is under way.
-    reads: HashMap<(B256, Read), Vec<oneshot::Sender<Result<Answer, EthereumError>>>>,
+    /// Who waits for what is under way, by block and read.
+    reads: HashMap<(B256, Read), Askers>,
     queue: VecDeque<Job>,
     /// Whether a task takes from the queue.
     loading: bool,

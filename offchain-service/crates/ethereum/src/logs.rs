@@ -101,7 +101,7 @@ impl Search {
                     to = logs.searched_from - 1;
                 }
                 Ok(_) => return Err(EthereumError::Stopped),
-                Err(LogMiss::TooWide) => self.width = ((to - from + 1) / 2).max(1),
+                Err(LogMiss::TooWide) => self.width = (to - from).div_ceil(2).max(1),
                 Err(LogMiss::Failed(error)) => return Err(error),
             }
             if requests >= config.log_requests {

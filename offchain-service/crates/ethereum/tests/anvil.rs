@@ -80,7 +80,7 @@ async fn a_new_block_and_a_reorganisation_are_read_anew() {
     let owner_in = |to: Address| Ok(Answer::Returned(to.into_word().to_vec().into()));
 
     let before = client.view().await.unwrap();
-    assert_eq!(before.read(&[owner.clone()]).await, [owner_in(holder)]);
+    assert_eq!(before.read(std::slice::from_ref(&owner)).await, [owner_in(holder)]);
     let snapshot = anvil.rpc("evm_snapshot", json!([])).await;
 
     let hand_over = |to: Address| {
@@ -93,10 +93,10 @@ async fn a_new_block_and_a_reorganisation_are_read_anew() {
     until("the block is seen", async || newer(before.block().hash).await).await;
     let after = client.view().await.unwrap();
     assert_eq!(after.block().number, before.block().number + 1);
-    assert_eq!(after.read(&[owner.clone()]).await, [owner_in(other)]);
-    assert_eq!(before.read(&[owner.clone()]).await, [owner_in(holder)], "an evaluation keeps its block");
+    assert_eq!(after.read(std::slice::from_ref(&owner)).await, [owner_in(other)]);
+    assert_eq!(before.read(std::slice::from_ref(&owner)).await, [owner_in(holder)], "an evaluation keeps its block");
     let uncached = Read::Call { to: contract, data: calldata("balanceOf(address)", &[other.into_word()]) };
-    assert_eq!(before.read(&[uncached.clone()]).await, [Ok(Answer::Returned(word(0).to_vec().into()))]);
+    assert_eq!(before.read(std::slice::from_ref(&uncached)).await, [Ok(Answer::Returned(word(0).to_vec().into()))]);
     assert_eq!(after.read(&[uncached]).await, [Ok(Answer::Returned(word(1).to_vec().into()))]);
 
     // The same number, another block.
@@ -106,7 +106,7 @@ async fn a_new_block_and_a_reorganisation_are_read_anew() {
         .await;
     let again = client.view().await.unwrap();
     assert_eq!(again.block().number, after.block().number);
-    assert_eq!(again.read(&[owner.clone()]).await, [owner_in(third)]);
+    assert_eq!(again.read(std::slice::from_ref(&owner)).await, [owner_in(third)]);
     let replaced = after.read(&[seat(contract, 9)]).await;
     assert!(matches!(&replaced[0], Err(e) if e.to_string().contains("does not know block")), "{replaced:?}");
 }
