@@ -104,7 +104,7 @@ fn claims_for_a_node_that_is_gone_when_the_payer_changes_the_notary() {
         kept(&next);
         wait(4);
         work();
-        assert_eq!(submitted(), [last.clone()]);
+        assert_eq!(submitted(), std::slice::from_ref(&last));
         // It may wait for as long as the round goes on.
         assert_eq!(apply_free(last.clone()).unwrap().longevity, 6);
         assert_eq!(Balances::balance(&node()), FUNDS + 180);
