@@ -1,6 +1,6 @@
 //! What others build with: the usual JavaScript libraries against a real chain, `tests/js` under Node.js' own test runner.
 //!
-//! Needs npm, which `scripts/setup` installs, and its registry; without npm this says that it was skipped.
+//! Needs npm, which `scripts/setup` installs, and its registry.
 
 use std::{
     fs,
@@ -13,10 +13,8 @@ use smartlayer_tests::chain::{self, ChainNode};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_usual_clients_work_with_no_custom_types() -> Result<()> {
-    if Command::new("npm").arg("--version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("skipped: there is no npm; scripts/setup installs it");
-        return Ok(());
-    }
+    let npm = Command::new("npm").arg("--version").stdout(Stdio::null()).status();
+    ensure!(npm.is_ok_and(|status| status.success()), "there is no npm: run scripts/setup, which installs it");
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = tempfile::Builder::new().prefix("smartlayer-clients-").tempdir()?;
     // Nothing is written into the checkout.
