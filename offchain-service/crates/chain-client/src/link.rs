@@ -121,6 +121,12 @@ impl Link {
         Ok(BlockRef { number: self.number_of(hash).await?, hash })
     }
 
+    /// The block of this height on the best chain, if it is that high.
+    pub async fn canonical(&self, number: BlockNumber) -> Result<Option<Hash>, Error> {
+        let request = self.rpc.chain_get_block_hash(Some(rpcs::methods::legacy::NumberOrHex::Number(number.into())));
+        Ok(self.ask("a block's hash", request).await?.map(|hash| Hash::from(hash.0)))
+    }
+
     /// The value at `key`, or nothing.
     pub async fn get<K: Key, V: Decode>(&self, at: Hash, storage: &Storage<K, V>, key: &K) -> Result<Option<V>, Error> {
         let bytes = storage.key(key, &self.hashers(storage.pallet, storage.name));

@@ -30,6 +30,8 @@ const MORTALITY: u64 = 256;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a nonce is replaced that another process has used meanwhile, or that a fork has brought back; one attempt a second.
 const NONCE_ATTEMPTS: u32 = 10;
+/// How often a transaction that the pool gave up is looked for on the best chain; one look a second.
+const SEARCHES: u32 = 3;
 
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,14 +74,15 @@ impl ChainClient {
     pub async fn submit_and_wait(&self, signer: &Keypair, call: Call, wait: Wait) -> Result<Included, Error> {
         let name = call.name();
         let mut attempt = 1;
-        let (link, mut watched, until) = loop {
+        let (link, mut watched, birth, until) = loop {
             let lock = self.sender(&signer.account());
             let turn = lock.lock().await;
             let link = self.link()?;
-            let (bytes, until) = sign(&link, &self.finalized()?.block, signer, &call).await?;
+            let birth = self.finalized()?.block;
+            let (bytes, until) = sign(&link, &birth, signer, &call).await?;
             let extrinsic = Hash::from(sp_crypto_hashing::blake2_256(&bytes));
             match link.rpc.author_submit_and_watch_extrinsic(&bytes).await {
-                Ok(subscription) => break (link, Watched { subscription, extrinsic }, until),
+                Ok(subscription) => break (link, Watched { subscription, extrinsic }, birth.number, until),
                 // Another process signed with the same key, or a fork put a transaction back; the next nonce is asked for anew.
                 Err(rpcs::Error::User(e)) if attempt < NONCE_ATTEMPTS && is_about_nonce(&e) => attempt += 1,
                 Err(rpcs::Error::User(e)) => return Err(Error::Rejected { call: name, reason: node_reason(&e) }),
@@ -90,7 +93,19 @@ impl ChainClient {
         };
         let extrinsic = watched.extrinsic;
         let lost = |reason: String| Error::Unresolved { call: name.clone(), reason, extrinsic, until };
-        let block = match tokio::time::timeout(PATIENCE, watched.wait(wait)).await {
+        let followed = async {
+            let end = match watched.wait(wait).await {
+                Ok(block) => return Ok(block),
+                Err(end) => end,
+            };
+            // What the pool last said is about one fork: the transaction can be in a block of another, which is now the best.
+            match search(&link, birth, extrinsic, wait).await {
+                Ok(Some(block)) => Ok(block),
+                Ok(None) => Err(end),
+                Err(e) => Err(End::Lost(in_full(&e))),
+            }
+        };
+        let block = match tokio::time::timeout(PATIENCE, followed).await {
             Ok(Ok(block)) => block,
             Ok(Err(End::Refused(reason))) => return Err(Error::Rejected { call: name, reason }),
             Ok(Err(End::Lost(reason))) => return Err(lost(reason)),
@@ -130,6 +145,34 @@ impl Watched {
         }
         Err(End::Lost("the connection closed".into()))
     }
+}
+
+/// The block of the best chain, or of its finalised part, that has a transaction signed at block `birth`. A transaction that the best
+/// chain has is waited for until it is finalised, if that is asked for.
+async fn search(link: &Link, birth: BlockNumber, extrinsic: Hash, wait: Wait) -> Result<Option<Hash>, Error> {
+    for _ in 0..SEARCHES {
+        while let Some(found) = find(link, birth, extrinsic).await? {
+            if wait == Wait::InBlock || link.finalized().await?.number >= found.number {
+                return Ok(Some(found.hash));
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Ok(None)
+}
+
+/// The block of the best chain that has this transaction, if any.
+async fn find(link: &Link, birth: BlockNumber, extrinsic: Hash) -> Result<Option<BlockRef>, Error> {
+    let best = link.best().await?.number;
+    for number in (birth.saturating_add(1)..=best).take(MORTALITY as usize) {
+        let Some(hash) = link.canonical(number).await? else { break };
+        let extrinsics = link.extrinsics(hash).await?;
+        if extrinsics.iter().any(|e| sp_crypto_hashing::blake2_256(e) == extrinsic.0) {
+            return Ok(Some(BlockRef { number, hash }));
+        }
+    }
+    Ok(None)
 }
 
 /// The whole transaction, and the last block that may take it in.
