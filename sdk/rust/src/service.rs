@@ -74,7 +74,7 @@ impl ServiceClient {
 
     /// What a token type offers: `token_describe`.
     pub async fn token_describe(&self, token_type: u32) -> Result<rpc::TokenDescription, Error> {
-        self.call(method::TOKEN_DESCRIBE, rpc::TokenDescribe { token_type }).await
+        self.call(method::TOKEN_DESCRIBE, rpc::TokenDescribe { token_type, language: None }).await
     }
 
     /// Sends one request body, with a payment if there is one.

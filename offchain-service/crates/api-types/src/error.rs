@@ -122,6 +122,9 @@ codes! {
     /// Evaluating the script failed or went over its limits.
     EvaluationFailed = 4049, "evaluation_failed", 200, "The message says what in the script failed; the issuer has to correct it.";
 
+    /// The token script has no such selection.
+    UnknownSelection = 4050, "unknown_selection", 200, "token_describe lists the selections.";
+
     /// No commitment covers the operation yet, or it never happened.
     NotCommitted = 4060, "not_committed", 200, "Ask again when the period's commitment is on the chain.";
     /// What the anchor answered does not prove the operation against the chain's commitment.

@@ -19,6 +19,8 @@ pub mod method {
     pub const TOKEN_DESCRIBE: &str = "token_describe";
     /// Paid. The attributes of an instance: [`super::TokenAttributes`] → [`super::Attributes`].
     pub const TOKEN_ATTRIBUTES: &str = "token_attributes";
+    /// Paid. Which instances are in a selection: [`super::TokenSelect`] → [`super::Selected`].
+    pub const TOKEN_SELECT: &str = "token_select";
     /// Paid. An action on an instance: [`super::TokenCall`] → [`super::CallResult`].
     pub const TOKEN_CALL: &str = "token_call";
     /// Free. Proves an operation from the snapshot: [`super::TokenProof`] → [`super::Proof`].
@@ -105,6 +107,32 @@ pub enum Version {
 pub struct TokenDescribe {
     /// The token type.
     pub token_type: u32,
+    /// The language of labels and descriptions, as BCP 47 names it; English if absent, and what there is where a text lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// How an instance is to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reading {
+    /// The chain that the token is on, as CAIP-2 names it (`eip155:137`), for scripts whose contracts are on several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// The Ethereum address that asks, or would sign: the script's `walletAddress`. Of tokens that have amounts and not owners, it is
+    /// the `ownerAddress` too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The language of values that are texts for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+impl Reading {
+    /// Whether nothing is said.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a token type offers.
@@ -117,8 +145,16 @@ pub struct TokenDescription {
     pub issuer: AccountId,
     /// The script's own name of the token.
     pub name: String,
+    /// What the token is called, in the language that was asked for or the nearest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What the token is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// blake2-256 of the token script.
     pub script_hash: Hash,
+    /// Why the script can be trusted, and how far.
+    pub trust: Trust,
     /// The actions that are recorded and can be proved, by kind.
     pub key_operations: Vec<String>,
     /// The issuer's share in the payments for calls, in millionths. If there is one, calls are paid from a session that was opened for
@@ -128,8 +164,68 @@ pub struct TokenDescription {
     pub paid_until: u32,
     /// What `token_attributes` answers.
     pub attributes: Vec<AttributeDescription>,
+    /// What `token_select` decides.
+    pub selections: Vec<SelectionDescription>,
     /// What can be called.
     pub methods: Vec<MethodDescription>,
+}
+
+/// Why a token script can be trusted, and how far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trust {
+    /// The account that registered on the chain the hash of the script that is served; nothing with another hash is ever served.
+    pub registered_by: AccountId,
+    /// Where the registration says that the script is.
+    pub script_uris: Vec<String>,
+    /// What the script's XML signature says: its `status` is `none`, `valid`, `invalid` or `unsupported`; a valid one names the
+    /// signer's key. It says who wrote the script, not whether to trust them.
+    pub signature: Value,
+    /// What the token's contracts say (ERC-5169).
+    pub contracts: Vec<ContractTrust>,
+}
+
+/// What a contract says of its script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContractTrust {
+    /// The contract, as CAIP-10 names it: `eip155:1:0x…`.
+    pub contract: String,
+    /// What came of comparing its `scriptURI` with the registration.
+    pub verdict: ScriptUriVerdict,
+    /// What it names, if it could be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub script_uris: Vec<String>,
+}
+
+/// Whether a contract's `scriptURI` (ERC-5169) stands behind the registered script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScriptUriVerdict {
+    /// It names a URI that the registration names: whoever controls the contract stands behind the registration.
+    NamesRegistration,
+    /// It names others only.
+    NamesOthers,
+    /// It names none, or does not implement the standard.
+    NamesNone,
+    /// It could not be read.
+    Unavailable,
+}
+
+/// One selection of a token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SelectionDescription {
+    /// Its name.
+    pub name: String,
+    /// Its name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The condition, as the script has it.
+    pub filter: String,
+    /// What is wrong with the condition, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// One attribute of a token.
@@ -182,6 +278,9 @@ pub struct TokenAttributes {
     /// Which attributes; all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// How the instance is to be read.
+    #[serde(default, skip_serializing_if = "Reading::is_default")]
+    pub reading: Reading,
 }
 
 /// The attributes of an instance.
@@ -220,6 +319,39 @@ pub struct Unavailable {
     pub message: String,
 }
 
+/// Parameters of `token_select`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenSelect {
+    /// The token type.
+    pub token_type: u32,
+    /// Which of its instances are looked at, by index; at most 100.
+    pub indices: Vec<u32>,
+    /// The selection's name.
+    pub selection: String,
+    /// How the instances are to be read.
+    #[serde(default, skip_serializing_if = "Reading::is_default")]
+    pub reading: Reading,
+}
+
+/// Which instances are in a selection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Selected {
+    /// The token type.
+    pub token_type: u32,
+    /// The selection's name.
+    pub selection: String,
+    /// The indices of those that are, in their order.
+    pub selected: Vec<u32>,
+    /// Why it can't be said of others, by index.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undecided: BTreeMap<u32, Unavailable>,
+    /// The blocks that the values were read at, by chain as CAIP-2 names it: `eip155:1`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blocks: BTreeMap<String, ChainBlock>,
+}
+
 /// Parameters of `token_call`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -231,6 +363,9 @@ pub struct TokenCall {
     /// The action's arguments by name, as its parameters' schema says.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub inputs: Map<String, Value>,
+    /// How the instance is to be read.
+    #[serde(default, skip_serializing_if = "Reading::is_default")]
+    pub reading: Reading,
 }
 
 /// What an action did.

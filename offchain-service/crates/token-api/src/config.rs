@@ -43,7 +43,7 @@ impl Default for RpcConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prices {
-    /// A call of `token_attributes`. Default: 0.001 SLT.
+    /// A call of `token_attributes` or `token_select`. Default: 0.001 SLT.
     pub token_attributes: Amount,
     /// A call of `token_call`. Default: 0.01 SLT.
     pub token_call: Amount,
@@ -60,7 +60,7 @@ impl Prices {
     pub fn of(&self, method: &str) -> Option<Balance> {
         use smartlayer_api_types::rpc::method;
         match method {
-            method::TOKEN_ATTRIBUTES => Some(self.token_attributes.0),
+            method::TOKEN_ATTRIBUTES | method::TOKEN_SELECT => Some(self.token_attributes.0),
             method::TOKEN_CALL => Some(self.token_call.0),
             _ => None,
         }
@@ -69,7 +69,7 @@ impl Prices {
     /// All paid methods with their prices.
     pub fn all(&self) -> BTreeMap<String, Amount> {
         use smartlayer_api_types::rpc::method;
-        [method::TOKEN_ATTRIBUTES, method::TOKEN_CALL]
+        [method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_CALL]
             .into_iter()
             .filter_map(|m| self.of(m).map(|price| (m.to_owned(), Amount(price))))
             .collect()
@@ -212,7 +212,7 @@ impl Default for OnboardingConfig {
 }
 
 /// All of it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The URL that is registered on the chain. If absent, the address that the server listens on.
@@ -229,6 +229,23 @@ pub struct Config {
     pub evm: Vec<EvmConfig>,
     /// Joining the network.
     pub onboarding: OnboardingConfig,
+    /// How long the token scripts kept in memory may be together, in bytes; parsed they take a multiple. Default: 64 MiB.
+    pub script_cache_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            account: None,
+            rpc: Default::default(),
+            prices: Default::default(),
+            payment: Default::default(),
+            evm: Vec::new(),
+            onboarding: Default::default(),
+            script_cache_bytes: 64 << 20,
+        }
+    }
 }
 
 impl PaymentConfig {

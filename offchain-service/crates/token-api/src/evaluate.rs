@@ -1,90 +1,111 @@
 //! Evaluating token scripts: the script says what it lacks of which chain, this reads it.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use futures::future::join_all;
 use smartlayer_api_types::{rpc::ChainBlock, ApiError, ErrorCode};
 use smartlayer_ethereum::{Answer, ChainId, EthereumError, LogQuery as Search, Read, View};
 use smartlayer_token_script::{
-    ActionError, AttributeError, CallError, Context, EthereumCall, Evaluation, FilterError, Log, LogQuery, Requests,
-    Step, StorageRead, Values,
+    ActionError, AttributeError, CallError, EthereumCall, Evaluation, FilterError, Log, LogQuery, Requests, Step,
+    StorageRead, Values,
 };
+use tokio::sync::Mutex;
 
-use crate::{instances::Held, node::Node};
+use crate::node::Node;
 
 /// How many events one question of a script is answered with; the newest.
 const MAX_EVENTS: usize = 1000;
 
-/// What the script may know of the instance.
-pub(crate) async fn context(node: &Node, held: &Held) -> Result<Context, ApiError> {
-    let token_id = alloy_primitives::U256::from_be_bytes(held.state.token_id);
-    Ok(Context { token_id, values: node.operations.values(node, held).await?, ..Context::default() })
+/// The chains that one answer is read from, each at one block.
+pub(crate) struct Chains<'a> {
+    node: &'a Node,
+    since: Instant,
+    views: Mutex<BTreeMap<u64, Result<Arc<View>, EthereumError>>>,
+    /// Why a chain could not be read, if one could not.
+    failure: std::sync::Mutex<Option<EthereumError>>,
 }
 
-/// Runs an evaluation to its end. All chains are read at the same time, each at one block; the blocks are returned by the chains' CAIP-2
-/// names.
+impl<'a> Chains<'a> {
+    pub fn new(node: &'a Node) -> Self {
+        Self { node, since: Instant::now(), views: Default::default(), failure: Default::default() }
+    }
+
+    /// Reads of one chain, all together.
+    pub async fn read(&self, chain_id: u64, reads: &[Read]) -> Vec<Result<Answer, EthereumError>> {
+        let view = {
+            let mut views = self.views.lock().await;
+            match views.get(&chain_id) {
+                Some(view) => view.clone(),
+                None => {
+                    let view = self.node.ethereum.view(chain_id, self.since).await.map(Arc::new);
+                    views.insert(chain_id, view.clone());
+                    view
+                }
+            }
+        };
+        let answers = match view {
+            Ok(view) => view.read(reads).await,
+            Err(error) => reads.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            // What this node is not set up for, or nobody would answer, won't be had later either.
+            if !matches!(error, EthereumError::UnknownChain(_) | EthereumError::InvalidRead(_)) {
+                *self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(error.clone());
+            }
+        }
+        answers
+    }
+
+    /// The blocks that were read at, by the chains' CAIP-2 names.
+    pub async fn blocks(&self) -> BTreeMap<String, ChainBlock> {
+        let views = self.views.lock().await;
+        let read = views.iter().filter_map(|(chain, view)| Some((chain, view.as_ref().ok()?.block())));
+        let block = |block: smartlayer_ethereum::Block| ChainBlock { number: block.number, hash: block.hash.0.into() };
+        read.map(|(chain, at)| (ChainId(*chain).to_string(), block(at))).collect()
+    }
+
+    /// The error of an answer that a chain which could not be read left empty.
+    pub fn failed(&self) -> Option<ApiError> {
+        let failure = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        failure.as_ref().map(|error| {
+            ApiError::new(ErrorCode::EvmFailure, format!("{error}. {}", error.remedy()))
+                .with(serde_json::json!({ "cause": error.code() }))
+        })
+    }
+}
+
+/// Runs an evaluation to its end; all chains are read at the same time.
 ///
 /// What needs a chain that cannot be read has no value, and says so; the rest is answered. Only when nothing has a value, and a failing
-/// chain is why, the whole evaluation fails: then whoever asked gets it later for the same payment.
-pub(crate) async fn run(
-    node: &Node,
-    mut evaluation: Evaluation<'_>,
-) -> Result<(Values, BTreeMap<String, ChainBlock>), ApiError> {
-    let since = Instant::now();
-    let mut views: BTreeMap<u64, Result<View, EthereumError>> = BTreeMap::new();
-    let mut failure = None;
+/// chain is why, the whole evaluation fails.
+pub(crate) async fn run(chains: &Chains<'_>, mut evaluation: Evaluation<'_>) -> Result<Values, ApiError> {
     loop {
         let requests = match evaluation.step() {
-            Step::Done(values) => return finish(values, &views, failure),
+            Step::Done(values) => return finish(values, chains),
             Step::Need(requests) => requests,
         };
-        let asked = by_chain(requests).into_iter().map(|(chain, questions)| {
-            let view = views.remove(&chain);
-            async move {
-                let view = match view {
-                    Some(view) => view,
-                    None => node.ethereum.view(chain, since).await,
-                };
-                let answers = match &view {
-                    Ok(view) => view.read(&questions.iter().map(Question::read).collect::<Vec<_>>()).await,
-                    Err(error) => questions.iter().map(|_| Err(error.clone())).collect(),
-                };
-                (chain, view, questions, answers)
-            }
+        let asked = by_chain(requests).into_iter().map(|(chain, questions)| async move {
+            let answers = chains.read(chain, &questions.iter().map(Question::read).collect::<Vec<_>>()).await;
+            (questions, answers)
         });
-        let asked: Vec<_> = asked.collect();
-        for (chain, view, questions, answers) in join_all(asked).await {
-            views.insert(chain, view);
+        for (questions, answers) in join_all(asked).await {
             for (question, answer) in questions.into_iter().zip(answers) {
-                // What this node is not set up for, or nobody would answer, won't be had later either.
-                if let Err(error) = &answer {
-                    if !matches!(error, EthereumError::UnknownChain(_) | EthereumError::InvalidRead(_)) {
-                        failure = Some(error.clone());
-                    }
-                }
                 question.supply(&mut evaluation, answer);
             }
         }
     }
 }
 
-fn finish(
-    values: Values,
-    views: &BTreeMap<u64, Result<View, EthereumError>>,
-    failure: Option<EthereumError>,
-) -> Result<(Values, BTreeMap<String, ChainBlock>), ApiError> {
+fn finish(values: Values, chains: &Chains<'_>) -> Result<Values, ApiError> {
     let nothing = !values.is_empty() && values.values().all(Result::is_err);
-    let because_of_it = || values.values().any(|value| value.as_ref().is_err_and(is_unavailable));
-    if let Some(error) = failure.filter(|_| nothing && because_of_it()) {
-        return Err(ApiError::new(ErrorCode::EvmFailure, format!("{error}. {}", error.remedy()))
-            .with(serde_json::json!({ "cause": error.code() })));
+    // Nobody can say who holds the token when its chain can't be read.
+    let because_of_it = || {
+        values.values().any(|value| value.as_ref().is_err_and(|e| is_unavailable(e) || *e == AttributeError::NoOwner))
+    };
+    match chains.failed() {
+        Some(error) if nothing && because_of_it() => Err(error),
+        _ => Ok(values),
     }
-    let read = views.iter().filter_map(|(chain, view)| Some((chain, view.as_ref().ok()?.block())));
-    let blocks = read.map(|(chain, block)| {
-        (ChainId(*chain).to_string(), ChainBlock { number: block.number, hash: block.hash.0.into() })
-    });
-    let blocks = blocks.collect();
-    Ok((values, blocks))
 }
 
 /// What a script asks of a chain.

@@ -3,12 +3,10 @@
 //! **Invariant.** Nothing is kept that a quorum of the chain's anchors did not assign to this node, and nothing is served that has
 //! not the hash which that assignment states.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use codec::{Decode, DecodeAll};
+use schnellru::{ByLength, LruMap};
 use smartlayer_api_types::{
     rpc::{Holder, Holders, ShardHolder},
     ApiError, ErrorCode, HexBytes, Instance,
@@ -25,22 +23,27 @@ use smartlayer_primitives::{
     token::TokenType,
     AccountId, Hash, InstanceId, TokenTypeId,
 };
-use smartlayer_token_script::{Limits, TokenScript};
 use tokio::sync::watch;
 
-use crate::{chain::api_error, node::Node};
+use crate::{
+    chain::api_error,
+    node::Node,
+    script::{Script, Scripts},
+};
 
-/// Parsed scripts and decoded states kept in memory, each.
-const MAX_CACHED: usize = 1024;
+/// How many token types are kept in memory; they are small.
+const MAX_TOKENS: u32 = 65_536;
+/// How many decoded states are kept in memory.
+const MAX_STATES: u32 = 4096;
 
 /// What this node knows of tokens and instances, beside what is on disk.
 pub(crate) struct Instances {
     /// The active anchors as last seen; the network's record validator reads it too.
     anchors: watch::Sender<AnchorSet>,
     /// Token types by the finalised block at which they were read.
-    tokens: Mutex<HashMap<TokenTypeId, (u32, TokenType)>>,
-    scripts: Mutex<HashMap<Hash, Arc<TokenScript>>>,
-    states: Mutex<HashMap<Hash, Arc<InstanceState>>>,
+    tokens: Mutex<LruMap<TokenTypeId, (u32, TokenType)>>,
+    scripts: Scripts,
+    states: Mutex<LruMap<Hash, Arc<InstanceState>>>,
 }
 
 /// An instance that this node can read.
@@ -48,7 +51,7 @@ pub(crate) struct Instances {
 pub(crate) struct Held {
     pub assignment: Arc<SignedAssignment>,
     pub token: TokenType,
-    pub script: Arc<TokenScript>,
+    pub script: Arc<Script>,
     pub state: Arc<InstanceState>,
 }
 
@@ -56,8 +59,14 @@ pub(crate) struct Held {
 pub(crate) type Refused = (RefusalCode, String);
 
 impl Instances {
-    pub fn new(anchors: watch::Sender<AnchorSet>) -> Self {
-        Self { anchors, tokens: Default::default(), scripts: Default::default(), states: Default::default() }
+    /// `script_bytes`: how much memory parsed scripts may take.
+    pub fn new(anchors: watch::Sender<AnchorSet>, script_bytes: usize) -> Self {
+        Self {
+            anchors,
+            tokens: Mutex::new(LruMap::new(ByLength::new(MAX_TOKENS))),
+            scripts: Scripts::new(script_bytes),
+            states: Mutex::new(LruMap::new(ByLength::new(MAX_STATES))),
+        }
     }
 
     /// Looks at the chain's anchors again.
@@ -86,7 +95,7 @@ impl Instances {
         }
         match (node.chain.token(id).await, cached) {
             (Ok(Some(token)), _) => {
-                insert_bounded(&self.tokens, id, (now, token.clone()));
+                lock(&self.tokens).insert(id, (now, token.clone()));
                 Ok(token)
             }
             (Ok(None), _) => Err(ApiError::new(ErrorCode::UnknownToken, format!("no token type {id}"))),
@@ -96,18 +105,21 @@ impl Instances {
     }
 
     /// The script with this hash: from memory, from disk, or from another service.
-    pub async fn script(&self, node: &Node, hash: Hash, near: &[AccountId]) -> Result<Arc<TokenScript>, ApiError> {
-        let cached = lock(&self.scripts).get(&hash).cloned();
-        if let Some(script) = cached {
+    pub async fn script(&self, node: &Node, hash: Hash, near: &[AccountId]) -> Result<Arc<Script>, ApiError> {
+        if let Some(script) = self.scripts.get(&hash) {
             return Ok(script);
         }
-        let bytes = match node.data.blob(hash).await? {
-            Some(bytes) => bytes,
-            None => self.fetch_script(node, hash, near).await?,
-        };
-        let script = parse(bytes).await?;
-        insert_bounded(&self.scripts, hash, script.clone());
+        let script = Script::parse(self.script_bytes(node, hash, near).await?).await?;
+        self.scripts.insert(hash, script.clone());
         Ok(script)
+    }
+
+    /// The bytes of the script with this hash: from disk, or from another service.
+    pub async fn script_bytes(&self, node: &Node, hash: Hash, near: &[AccountId]) -> Result<Vec<u8>, ApiError> {
+        match node.data.blob(hash).await? {
+            Some(bytes) => Ok(bytes),
+            None => self.fetch_script(node, hash, near).await,
+        }
     }
 
     /// Asks `near` and the anchors for a script, and keeps it.
@@ -173,7 +185,7 @@ impl Instances {
         let state = InstanceState::decode_all(&mut &bytes[..])
             .map_err(|e| ApiError::new(ErrorCode::Internal, format!("the placed state does not decode: {e}")))?;
         let state = Arc::new(state);
-        insert_bounded(&self.states, assignment.state_hash, state.clone());
+        lock(&self.states).insert(assignment.state_hash, state.clone());
         Ok(state)
     }
 
@@ -246,7 +258,7 @@ impl Instances {
         if blake2_256(&script) != token.spec.script_hash {
             return Err(invalid("the script is not the registered one".into()));
         }
-        parse(script.clone()).await.map_err(|e| invalid(e.message))?;
+        Script::parse(script.clone()).await.map_err(|e| invalid(e.message))?;
 
         let (mut state, mut shards) = (None, Vec::new());
         for part in content {
@@ -387,28 +399,6 @@ pub(crate) async fn anchor_peers(node: &Node) -> Vec<PeerId> {
     peers
 }
 
-/// Parses a script off the runtime's threads: a large one takes a while.
-async fn parse(bytes: Vec<u8>) -> Result<Arc<TokenScript>, ApiError> {
-    let parsed = tokio::task::spawn_blocking(move || smartlayer_token_script::parse(&bytes, &Limits::default())).await;
-    match parsed {
-        Ok(Ok(script)) => Ok(Arc::new(script)),
-        Ok(Err(e)) => {
-            let details = serde_json::json!({ "refusal": e.reason.code(), "line": e.line });
-            Err(ApiError::new(ErrorCode::ScriptRefused, e.to_string()).with(details))
-        }
-        Err(_) => Err(ApiError::new(ErrorCode::Internal, "parsing the script failed")),
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// Keeps an entry in memory; when there are too many, all are dropped and read again when needed.
-fn insert_bounded<K: std::hash::Hash + Eq, V>(map: &Mutex<HashMap<K, V>>, key: K, value: V) {
-    let mut map = lock(map);
-    if map.len() >= MAX_CACHED {
-        map.clear();
-    }
-    map.insert(key, value);
 }

@@ -13,7 +13,8 @@
 //! | `payments`, `sessions` | what is owed, by session; the rules are in `smartlayer-promise-ledger` |
 //! | `methods` | what each JSON-RPC method does |
 //! | `evaluate` | token scripts, and what they read of Ethereum-compatible chains |
-//! | `instances`, `operations` | what is served: placed by anchors, changed by key operations |
+//! | `reading` | whose token it is and on which chain, as its contract and the caller say |
+//! | `instances`, `script`, `operations` | what is served: placed by anchors, changed by key operations |
 //! | `inbound` | what other services ask and tell |
 //! | `follow`, `settle`, `onboarding` | the chain: following it, claiming, joining |
 //! | `data` | what is on disk |
@@ -36,6 +37,8 @@ mod onboarding;
 mod operations;
 mod paid;
 mod payments;
+mod reading;
+mod script;
 mod service;
 mod sessions;
 mod settle;

@@ -100,7 +100,7 @@ impl ServiceNode {
         let node = Arc::new(Node {
             data: Data::open(store, account.clone(), chain.genesis())?,
             sessions: Default::default(),
-            instances: Instances::new(anchors),
+            instances: Instances::new(anchors, config.script_cache_bytes),
             operations: Default::default(),
             anchors: Anchors::new(http.clone()),
             http,

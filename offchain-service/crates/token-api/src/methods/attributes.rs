@@ -10,14 +10,20 @@ use smartlayer_api_types::{
 use smartlayer_primitives::{token::TokenType, TokenTypeId};
 use smartlayer_token_script::Values;
 
-use crate::{evaluate, instances::Held, node::Node};
+use crate::{
+    evaluate::{self, Chains},
+    instances::Held,
+    node::Node,
+    reading::Reading,
+};
 
 /// The most attributes that one call asks for.
-const MAX_NAMES: usize = 256;
+pub(super) const MAX_NAMES: usize = 256;
 
 /// A call that can be served.
 pub(crate) struct AttributesWork {
     held: Held,
+    reading: Reading,
     params: TokenAttributes,
 }
 
@@ -26,7 +32,8 @@ pub(super) async fn prepare(node: &Node, params: TokenAttributes) -> Result<Attr
         return Err(ApiError::new(ErrorCode::InvalidParams, format!("at most {MAX_NAMES} names")));
     }
     let held = node.instances.held(node, params.instance.into()).await?;
-    Ok(AttributesWork { held, params })
+    let reading = Reading::new(&held, &params.reading)?;
+    Ok(AttributesWork { held, reading, params })
 }
 
 impl AttributesWork {
@@ -37,11 +44,13 @@ impl AttributesWork {
 
     /// Reads the attributes.
     pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
-        let Self { held, params } = self;
+        let Self { held, reading, params } = self;
         let names = params.names.unwrap_or_else(|| held.script.attributes.iter().map(|a| a.name.clone()).collect());
-        let context = evaluate::context(node, &held).await?;
-        let (values, blocks) = evaluate::run(node, held.script.evaluate(names, &context)).await?;
+        let chains = Chains::new(node);
+        let context = reading.context(node, &held, &chains).await?;
+        let values = evaluate::run(&chains, held.script.evaluate(names, &context)).await?;
         let (attributes, unavailable) = split(values)?;
+        let blocks = chains.blocks().await;
         super::answer(Attributes { instance: params.instance, attributes, unavailable, blocks })
     }
 }

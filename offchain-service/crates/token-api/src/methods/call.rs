@@ -11,16 +11,18 @@ use smartlayer_primitives::{
 use smartlayer_token_script::Context;
 
 use crate::{
-    evaluate,
+    evaluate::{self, Chains},
     instances::{holder, Held},
     node::Node,
     operations::kind_of,
     paid::Settled,
+    reading::Reading,
 };
 
 /// A call that can be served.
 pub(crate) struct CallWork {
     held: Held,
+    reading: Reading,
     params: TokenCall,
     /// Which key operation it is, if it is one.
     kind: Option<OperationKind>,
@@ -31,13 +33,14 @@ pub(super) async fn prepare(node: &Node, params: TokenCall) -> Result<CallWork, 
     // Arguments are checked before anybody pays for them; the values don't matter for that.
     let context = Context::default();
     let _ = held.script.evaluate_action(&params.action, &params.inputs, &context).map_err(evaluate::action_error)?;
+    let reading = Reading::new(&held, &params.reading)?;
     let kind = kind_of(&held.token, &params.action);
     let executor = held.assignment.assignment.serving.first();
     if let (Some(_), Some(executor)) = (kind, executor.filter(|e| **e != node.account)) {
         let executor = holder(node, executor).await;
         return Err(ApiError::from(ErrorCode::NotTheExecutor).with(serde_json::json!({ "executor": executor })));
     }
-    Ok(CallWork { held, params, kind })
+    Ok(CallWork { held, reading, params, kind })
 }
 
 impl CallWork {
@@ -53,7 +56,7 @@ impl CallWork {
         node: &Node,
         settle: &(dyn Fn(Outcome, Option<Executed>) -> Result<Settled, ApiError> + Send + Sync),
     ) -> Result<Settled, ApiError> {
-        let Self { held, params, kind } = self;
+        let Self { held, reading, params, kind } = self;
         let instance: InstanceId = params.instance.into();
         // From judging the selection to recording the operation no other operation on the instance comes between.
         let turn = kind.map(|_| node.operations.turn(instance));
@@ -61,9 +64,10 @@ impl CallWork {
             Some(turn) => Some(turn.lock().await),
             None => None,
         };
-        let context = evaluate::context(node, &held).await?;
+        let chains = Chains::new(node);
+        let context = reading.context(node, &held, &chains).await?;
         let evaluation = held.script.evaluate_action(&params.action, &params.inputs, &context);
-        let (values, blocks) = evaluate::run(node, evaluation.map_err(evaluate::action_error)?).await?;
+        let values = evaluate::run(&chains, evaluation.map_err(evaluate::action_error)?).await?;
         let transaction = held.script.transaction(&params.action, &context, &values).map_err(evaluate::action_error)?;
         let (attributes, _) = super::attributes::split(values)?;
         let result = CallResult {
@@ -72,7 +76,7 @@ impl CallWork {
             operation: kind,
             attributes,
             transaction: transaction.map(|t| serde_json::to_value(t).unwrap_or(Value::Null)),
-            blocks,
+            blocks: chains.blocks().await,
         };
         let executed = kind.map(|kind| Executed { instance, kind });
         // An answer that is too large fails here, before anything is recorded.

@@ -3,7 +3,10 @@
 use serde_json::{json, Value};
 use smartlayer_api_types::{rpc::method, x402, ErrorCode};
 
-use super::describe::{instance_schema, object};
+use super::{
+    attributes::MAX_NAMES,
+    describe::{indices_schema, instance_schema, object, reading_schema},
+};
 use crate::node::Node;
 
 /// A method: name, what it does, the schema of its parameters, the name of its result in the reference.
@@ -20,17 +23,35 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         (
             method::TOKEN_DESCRIBE,
             "What a token type offers and what it costs here",
-            object(json!({ "tokenType": number }), &["tokenType"]),
+            object(json!({ "tokenType": number, "language": { "type": "string", "maxLength": 35 } }), &["tokenType"]),
             "TokenDescription",
         ),
         (
             method::TOKEN_ATTRIBUTES,
             "The attributes of an instance",
             object(
-                json!({ "instance": instance_schema(), "names": { "type": "array", "items": { "type": "string" } } }),
+                json!({
+                    "instance": instance_schema(),
+                    "names": { "type": "array", "items": { "type": "string" }, "maxItems": MAX_NAMES },
+                    "reading": reading_schema(),
+                }),
                 &["instance"],
             ),
             "Attributes",
+        ),
+        (
+            method::TOKEN_SELECT,
+            "Which of some instances are in a selection of the script",
+            object(
+                json!({
+                    "tokenType": number,
+                    "indices": indices_schema(),
+                    "selection": { "type": "string" },
+                    "reading": reading_schema(),
+                }),
+                &["tokenType", "indices", "selection"],
+            ),
+            "Selected",
         ),
         (
             method::TOKEN_CALL,
@@ -40,6 +61,7 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
                     "instance": instance_schema(),
                     "action": { "type": "string" },
                     "inputs": { "type": "object" },
+                    "reading": reading_schema(),
                 }),
                 &["instance", "action"],
             ),

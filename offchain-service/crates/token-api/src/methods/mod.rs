@@ -6,9 +6,11 @@ mod describe;
 mod discover;
 mod info;
 mod proof;
+mod select;
 mod session;
+mod trust;
 
-pub(crate) use {attributes::AttributesWork, call::CallWork};
+pub(crate) use {attributes::AttributesWork, call::CallWork, select::SelectWork};
 
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ pub(crate) const FREE: &[&str] = &[
     method::DISCOVER,
 ];
 /// The methods that are paid for.
-pub(crate) const PAID: &[&str] = &[method::TOKEN_ATTRIBUTES, method::TOKEN_CALL];
+pub(crate) const PAID: &[&str] = &[method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_CALL];
 
 /// Answers a free method.
 pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> Result<Value, ApiError> {
@@ -59,6 +61,8 @@ pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> 
 pub(crate) enum Work {
     /// Reading attributes.
     Attributes(AttributesWork),
+    /// Judging a selection.
+    Select(SelectWork),
     /// An action.
     Call(CallWork),
 }
@@ -68,6 +72,7 @@ impl Work {
     pub fn token(&self) -> (TokenTypeId, &TokenType) {
         match self {
             Self::Attributes(work) => work.token(),
+            Self::Select(work) => work.token(),
             Self::Call(work) => work.token(),
         }
     }
@@ -77,6 +82,7 @@ impl Work {
 pub(crate) async fn prepare(node: &Node, name: &str, given: Option<Value>) -> Result<Work, ApiError> {
     match name {
         method::TOKEN_ATTRIBUTES => Ok(Work::Attributes(attributes::prepare(node, params(given)?).await?)),
+        method::TOKEN_SELECT => Ok(Work::Select(select::prepare(node, params(given)?).await?)),
         method::TOKEN_CALL => Ok(Work::Call(call::prepare(node, params(given)?).await?)),
         _ => Err(ErrorCode::MethodNotFound.into()),
     }

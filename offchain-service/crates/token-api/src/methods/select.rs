@@ -1,0 +1,85 @@
+//! `token_select`: which of some instances are in a selection of the script.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::future::join_all;
+use serde_json::Value;
+use smartlayer_api_types::{
+    rpc::{Selected, TokenSelect, Unavailable},
+    ApiError, ErrorCode,
+};
+use smartlayer_primitives::{token::TokenType, InstanceId, TokenTypeId};
+use smartlayer_token_script::FilterError;
+
+use crate::{
+    evaluate::{self, Chains},
+    node::Node,
+    reading::Reading,
+    script::Script,
+};
+
+/// The most instances that one call asks about.
+pub(super) const MAX_INSTANCES: usize = 100;
+
+/// A call that can be served.
+pub(crate) struct SelectWork {
+    token: TokenType,
+    script: Arc<Script>,
+    params: TokenSelect,
+}
+
+pub(super) async fn prepare(node: &Node, params: TokenSelect) -> Result<SelectWork, ApiError> {
+    if params.indices.is_empty() || params.indices.len() > MAX_INSTANCES {
+        return Err(ApiError::new(ErrorCode::InvalidParams, format!("indices: 1 to {MAX_INSTANCES}")));
+    }
+    let token = node.instances.token(node, params.token_type).await?;
+    let script = node.instances.script(node, token.spec.script_hash, &[]).await?;
+    let selection = script
+        .selection(&params.selection)
+        .ok_or_else(|| ApiError::new(ErrorCode::UnknownSelection, format!("no selection {:.64?}", params.selection)))?;
+    if let Err(e) = &selection.filter {
+        return Err(ApiError::new(ErrorCode::EvaluationFailed, format!("selection {}: {e}", selection.name)));
+    }
+    Ok(SelectWork { token, script, params })
+}
+
+impl SelectWork {
+    /// The token type that is read.
+    pub fn token(&self) -> (TokenTypeId, &TokenType) {
+        (self.params.token_type, &self.token)
+    }
+
+    /// Judges each instance; all are read at the same blocks, and together.
+    pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
+        let chains = Chains::new(node);
+        let judged =
+            self.params.indices.iter().map(|index| async { (*index, self.judge(node, *index, &chains).await) });
+        let (mut selected, mut undecided) = (Vec::new(), BTreeMap::new());
+        for (index, judgement) in join_all(judged).await {
+            match judgement {
+                Ok(true) => selected.push(index),
+                Ok(false) => {}
+                Err(reason) => drop(undecided.insert(index, reason)),
+            }
+        }
+        let asked = &self.params.indices;
+        if let Some(error) = chains.failed().filter(|_| asked.iter().all(|index| undecided.contains_key(index))) {
+            return Err(error);
+        }
+        let Self { params: TokenSelect { token_type, selection, .. }, .. } = self;
+        super::answer(Selected { token_type, selection, selected, undecided, blocks: chains.blocks().await })
+    }
+
+    async fn judge(&self, node: &Node, index: u32, chains: &Chains<'_>) -> Result<bool, Unavailable> {
+        let because = |e: ApiError| Unavailable { reason: e.code.name().into(), message: e.message };
+        let undecided = |e: FilterError| Unavailable { reason: e.code().into(), message: e.to_string() };
+        let TokenSelect { token_type, selection, reading, .. } = &self.params;
+        let held = node.instances.held(node, InstanceId { token_type: *token_type, index }).await.map_err(because)?;
+        let reading = Reading::new(&held, reading).map_err(because)?;
+        let context = reading.context(node, &held, chains).await.map_err(because)?;
+        let filter = self.script.selection(selection).and_then(|found| found.filter.as_ref().ok());
+        let names: Vec<_> = filter.map(|filter| filter.attributes().into_iter().collect()).unwrap_or_default();
+        let values = evaluate::run(chains, held.script.evaluate(names, &context)).await.map_err(because)?;
+        held.script.is_selected(selection, &context, &values).map_err(undecided)
+    }
+}

@@ -1,0 +1,143 @@
+//! Whose an instance's token is, on which chain, and who asks: what a script may know beside the instance's values.
+
+use alloy_primitives::{Address, Bytes, U256};
+use smartlayer_api_types::{rpc, ApiError, ErrorCode};
+use smartlayer_ethereum::{Answer, ChainId, Read};
+use smartlayer_token_script::Context;
+
+use crate::{evaluate::Chains, instances::Held, node::Node};
+
+/// The issuer's value that says which chain the token is on: `eip155:137`.
+const CHAIN: &str = "token.chain";
+/// The issuer's value that says from which block on events matter, for example the one that created the contract.
+const FROM_BLOCK: &str = "token.fromBlock";
+
+/// `ownerOf(uint256)` of ERC-721.
+const OWNER_OF: [u8; 4] = [0x63, 0x52, 0x21, 0x1e];
+/// `balanceOf(address)` of ERC-20, ERC-721 and ERC-875.
+const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
+/// `balanceOf(address,uint256)` of ERC-1155.
+const BALANCE_OF_ID: [u8; 4] = [0x00, 0xfd, 0xd5, 0x8e];
+
+/// How an instance is read: what the caller said, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    chain_id: Option<u64>,
+    caller: Option<Address>,
+    language: String,
+    from_block: u64,
+}
+
+impl Reading {
+    /// Fails with `invalid_params` if what the caller says is no chain or address, or not where the token is.
+    pub fn new(held: &Held, given: &rpc::Reading) -> Result<Self, ApiError> {
+        let invalid = |why: String| ApiError::new(ErrorCode::InvalidParams, why);
+        let caller = given.caller.as_deref().map(address).transpose()?;
+        let chain = |text: &str| text.parse::<ChainId>().map(|id| id.0);
+        let asked =
+            given.chain.as_deref().map(chain).transpose().map_err(|e| invalid(format!("reading.chain: {e}")))?;
+        let values = &held.state.values;
+        let issued = values.get(CHAIN).and_then(|text| chain(text).ok());
+        if let (Some(asked), Some(issued)) = (asked, issued) {
+            if asked != issued {
+                let (asked, issued) = (ChainId(asked), ChainId(issued));
+                return Err(invalid(format!("reading.chain: the issuer says {issued}, not {asked}")));
+            }
+        }
+        let chain_id = asked.or(issued);
+        let contract = held.script.holding_contract().filter(|contract| !contract.addresses.is_empty());
+        if let (Some(chain_id), Some(contract)) = (asked, contract) {
+            if contract.address(chain_id).is_none() {
+                let on: Vec<_> = contract.addresses.iter().map(|(id, _)| ChainId(*id).to_string()).collect();
+                return Err(invalid(format!("reading.chain: the token is on {}", on.join(", "))));
+            }
+        }
+        if given.language.as_ref().is_some_and(|language| language.len() > 35) {
+            return Err(invalid("reading.language: a BCP 47 tag has at most 35 characters".into()));
+        }
+        let from_block = values.get(FROM_BLOCK).and_then(|text| text.parse().ok()).unwrap_or_default();
+        Ok(Self { chain_id, caller, language: given.language.clone().unwrap_or_default(), from_block })
+    }
+
+    /// What the script may know of the instance.
+    pub async fn context(&self, node: &Node, held: &Held, chains: &Chains<'_>) -> Result<Context, ApiError> {
+        let token_id = U256::from_be_bytes(held.state.token_id);
+        Ok(Context {
+            token_id,
+            owner: if held.script.names_owner { self.owner(held, token_id, chains).await } else { None },
+            caller: self.caller,
+            chain_id: self.chain_id,
+            values: node.operations.values(node, held).await?,
+            attestation: None,
+            from_block: self.from_block,
+            language: self.language.clone(),
+        })
+    }
+
+    /// Who holds the token. A token with an owner has the one that its contract names. Of tokens that are amounts, everybody may hold
+    /// some: the owner is the caller, and where the contract counts by id, only if they hold any.
+    async fn owner(&self, held: &Held, token_id: U256, chains: &Chains<'_>) -> Option<Address> {
+        let contract = held.script.holding_contract()?;
+        let (chain, at) = match (self.chain_id, contract.addresses.as_slice()) {
+            (Some(chain), _) => (chain, contract.address(chain)?),
+            (None, [only]) => *only,
+            (None, _) => return None,
+        };
+        let ask = async |data: Vec<u8>| {
+            let mut answers = chains.read(chain, &[Read::Call { to: at, data: data.into() }]).await;
+            answers.pop()?.ok()
+        };
+        let standard = contract.interface.as_deref().unwrap_or_default().to_ascii_lowercase();
+        match standard.as_str() {
+            "erc20" | "ethereum" => self.caller,
+            "erc1155" => {
+                let caller = self.caller?;
+                let answer = ask(call(BALANCE_OF_ID, &[word(caller), token_id.to_be_bytes()])).await?;
+                let balance = returned(&answer).and_then(|bytes| words(bytes).next())?;
+                (balance != [0; 32]).then_some(caller)
+            }
+            "erc875" => {
+                let caller = self.caller?;
+                let answer = ask(call(BALANCE_OF, &[word(caller)])).await?;
+                // An array of ids: its offset, its length, and they.
+                let holds = words(returned(&answer)?).skip(2).any(|id| id == token_id.to_be_bytes::<32>());
+                holds.then_some(caller)
+            }
+            _ => match ask(call(OWNER_OF, &[token_id.to_be_bytes()])).await? {
+                Answer::Returned(bytes) if bytes.len() >= 32 => {
+                    let owner = words(&bytes).next().map(|word| Address::from_word(word.into()))?;
+                    Some(owner).filter(|owner| *owner != Address::ZERO)
+                }
+                // No such function: a token without owners, unless the script says otherwise.
+                Answer::Returned(_) | Answer::Reverted(_) if !standard.starts_with("erc721") => self.caller,
+                _ => None,
+            },
+        }
+    }
+}
+
+/// An Ethereum address that a caller gave.
+pub(crate) fn address(text: &str) -> Result<Address, ApiError> {
+    let bad =
+        || ApiError::new(ErrorCode::InvalidParams, format!("{text:.64?} is no Ethereum address: 0x and 40 digits"));
+    text.starts_with("0x").then(|| text.parse().ok()).flatten().ok_or_else(bad)
+}
+
+fn call(selector: [u8; 4], arguments: &[[u8; 32]]) -> Vec<u8> {
+    [&selector[..], &arguments.concat()].concat()
+}
+
+fn word(address: Address) -> [u8; 32] {
+    address.into_word().0
+}
+
+fn returned(answer: &Answer) -> Option<&Bytes> {
+    match answer {
+        Answer::Returned(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+fn words(bytes: &Bytes) -> impl Iterator<Item = [u8; 32]> + '_ {
+    bytes.as_chunks::<32>().0.iter().copied()
+}
