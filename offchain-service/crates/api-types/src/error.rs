@@ -124,6 +124,8 @@ codes! {
 
     /// The token script has no such selection.
     UnknownSelection = 4050, "unknown_selection", 200, "token_describe lists the selections.";
+    /// The token script has no such card, or the card no such view.
+    UnknownCard = 4051, "unknown_card", 200, "token_describe lists the cards and their views.";
 
     /// No commitment covers the operation yet, or it never happened.
     NotCommitted = 4060, "not_committed", 200, "Ask again when the period's commitment is on the chain.";

@@ -1,6 +1,6 @@
 //! Parameters and answers of the JSON-RPC methods. Parameters are passed by name, as one object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,6 +23,8 @@ pub mod method {
     pub const TOKEN_SELECT: &str = "token_select";
     /// Paid. An action on an instance: [`super::TokenCall`] → [`super::CallResult`].
     pub const TOKEN_CALL: &str = "token_call";
+    /// Paid. A card's view, for a browser: [`super::TokenView`] → [`super::ViewPage`].
+    pub const TOKEN_VIEW: &str = "token_view";
     /// Free. Proves an operation from the snapshot: [`super::TokenProof`] → [`super::Proof`].
     pub const TOKEN_PROOF: &str = "token_proof";
     /// Free. Who serves and holds an instance: [`super::TokenHolders`] → [`super::Holders`].
@@ -166,6 +168,8 @@ pub struct TokenDescription {
     pub attributes: Vec<AttributeDescription>,
     /// What `token_select` decides.
     pub selections: Vec<SelectionDescription>,
+    /// What `token_view` shows.
+    pub cards: Vec<CardDescription>,
     /// What can be called.
     pub methods: Vec<MethodDescription>,
 }
@@ -210,6 +214,22 @@ pub enum ScriptUriVerdict {
     NamesNone,
     /// It could not be read.
     Unavailable,
+}
+
+/// A card with views.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CardDescription {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the script has it: `action`, `token`, `onboarding`…
+    #[serde(rename = "type")]
+    pub card_type: Value,
+    /// Its name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its views.
+    pub views: BTreeSet<String>,
 }
 
 /// One selection of a token.
@@ -387,6 +407,60 @@ pub struct CallResult {
     /// The blocks that the attributes were read at, by chain as CAIP-2 names it: `eip155:1`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub blocks: BTreeMap<String, ChainBlock>,
+}
+
+/// Parameters of `token_view`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenView {
+    /// The token type.
+    pub token_type: u32,
+    /// The card's name.
+    pub card: String,
+    /// Which of its views.
+    #[serde(default)]
+    pub kind: ViewKind,
+    /// The language, as BCP 47 names it; English if absent, and what there is where the card lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// A view of a card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ViewKind {
+    /// The card itself.
+    #[default]
+    View,
+    /// The card in a list.
+    ItemView,
+    /// What is shown beside a guide.
+    GuideView,
+}
+
+/// A view as a document for a browser, which nobody ran. Show it in a frame, and send `contentSecurityPolicy` with it: then only the
+/// programs run that the script itself holds, and none of them reaches the network or the page around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ViewPage {
+    /// The document, without the script's comments, which no signature covers.
+    pub html: String,
+    /// What to send with it as `Content-Security-Policy`.
+    pub content_security_policy: String,
+    /// Its language, as BCP 47 names it; empty if the script doesn't say.
+    pub language: String,
+    /// A page to show instead, if the view is one; it was not fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// What the document expects after `#` in its address, to know which card it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url_fragment: Option<String>,
+    /// The files that it includes and that are not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// What it refers to elsewhere; with the policy none of it is loaded.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub remote: BTreeSet<String>,
 }
 
 /// Parameters of `token_proof`.

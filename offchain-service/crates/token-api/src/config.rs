@@ -43,7 +43,7 @@ impl Default for RpcConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prices {
-    /// A call of `token_attributes` or `token_select`. Default: 0.001 SLT.
+    /// A call of `token_attributes`, `token_select` or `token_view`. Default: 0.001 SLT.
     pub token_attributes: Amount,
     /// A call of `token_call`. Default: 0.01 SLT.
     pub token_call: Amount,
@@ -60,7 +60,7 @@ impl Prices {
     pub fn of(&self, method: &str) -> Option<Balance> {
         use smartlayer_api_types::rpc::method;
         match method {
-            method::TOKEN_ATTRIBUTES | method::TOKEN_SELECT => Some(self.token_attributes.0),
+            method::TOKEN_ATTRIBUTES | method::TOKEN_SELECT | method::TOKEN_VIEW => Some(self.token_attributes.0),
             method::TOKEN_CALL => Some(self.token_call.0),
             _ => None,
         }
@@ -69,7 +69,7 @@ impl Prices {
     /// All paid methods with their prices.
     pub fn all(&self) -> BTreeMap<String, Amount> {
         use smartlayer_api_types::rpc::method;
-        [method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_CALL]
+        [method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_VIEW, method::TOKEN_CALL]
             .into_iter()
             .filter_map(|m| self.of(m).map(|price| (m.to_owned(), Amount(price))))
             .collect()

@@ -165,6 +165,7 @@ async fn attempt(
     let done = match work {
         Work::Attributes(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
         Work::Select(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
+        Work::View(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
         Work::Call(work) => work.run(node, &settle).await,
     };
     let settled = match done {

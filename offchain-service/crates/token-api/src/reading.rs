@@ -5,7 +5,7 @@ use smartlayer_api_types::{rpc, ApiError, ErrorCode};
 use smartlayer_ethereum::{Answer, ChainId, Read};
 use smartlayer_token_script::Context;
 
-use crate::{evaluate::Chains, instances::Held, node::Node};
+use crate::{evaluate::Chains, instances::Held, methods::check_language, node::Node};
 
 /// The issuer's value that says which chain the token is on: `eip155:137`.
 const CHAIN: &str = "token.chain";
@@ -52,9 +52,7 @@ impl Reading {
                 return Err(invalid(format!("reading.chain: the token is on {}", on.join(", "))));
             }
         }
-        if given.language.as_ref().is_some_and(|language| language.len() > 35) {
-            return Err(invalid("reading.language: a BCP 47 tag has at most 35 characters".into()));
-        }
+        check_language(given.language.as_deref())?;
         let from_block = values.get(FROM_BLOCK).and_then(|text| text.parse().ok()).unwrap_or_default();
         Ok(Self { chain_id, caller, language: given.language.clone().unwrap_or_default(), from_block })
     }

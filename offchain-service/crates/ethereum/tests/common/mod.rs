@@ -236,10 +236,16 @@ pub struct Anvil {
 
 impl Anvil {
     pub async fn start() -> Self {
+        Self::of_chain(1).await
+    }
+
+    /// One whose chain has this id.
+    pub async fn of_chain(chain_id: u64) -> Self {
         let binary = std::env::var_os("ANVIL").map(PathBuf::from).filter(|path| path.is_file());
         let binary = binary.expect("ANVIL must be the path of anvil's binary; scripts/test sets it");
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let arguments = ["--host", "127.0.0.1", "--silent", "--chain-id", "1", "--port", &port.to_string()];
+        let (chain_id, port_text) = (chain_id.to_string(), port.to_string());
+        let arguments = ["--host", "127.0.0.1", "--silent", "--chain-id", &chain_id, "--port", &port_text];
         let process = Command::new(binary).args(arguments).stdout(Stdio::null()).spawn().expect("anvil starts");
         let url = format!("http://127.0.0.1:{port}").parse().unwrap();
         let anvil = Self { process, url, http: reqwest::Client::new() };

@@ -2,7 +2,10 @@
 
 use serde_json::{json, Value};
 use smartlayer_api_types::{
-    rpc::{method, AttributeDescription, MethodDescription, SelectionDescription, TokenDescribe, TokenDescription},
+    rpc::{
+        method, AttributeDescription, CardDescription, MethodDescription, SelectionDescription, TokenDescribe,
+        TokenDescription, ViewKind,
+    },
     Amount, ApiError, ErrorCode,
 };
 
@@ -12,10 +15,8 @@ use crate::{node::Node, operations::kind_of};
 pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<TokenDescription, ApiError> {
     let token = node.instances.token(node, params.token_type).await?;
     let script = node.instances.script(node, token.spec.script_hash, &[]).await?;
+    check_language(params.language.as_deref())?;
     let language = params.language.as_deref().unwrap_or("en");
-    if language.len() > 35 {
-        return Err(ApiError::new(ErrorCode::InvalidParams, "language: a BCP 47 tag has at most 35 characters"));
-    }
     let described = script.describe_in(language);
     let price = |method: &str| Amount(node.config.prices.of(method).unwrap_or_default());
     let names: Vec<_> = described.attributes.iter().map(|attribute| &attribute.name).collect();
@@ -55,6 +56,36 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
                 &["tokenType", "indices", "selection"],
             ),
             price: price(method::TOKEN_SELECT),
+        });
+    }
+    let shown = described.actions.iter().chain(&described.cards).filter(|card| !card.views.is_empty());
+    let cards: Vec<_> = shown
+        .map(|card| CardDescription {
+            name: card.name.clone(),
+            card_type: serde_json::to_value(card.card_type).unwrap_or_default(),
+            label: card.label.clone(),
+            views: card.views.iter().filter_map(|view| text_of(&view.kind)).collect(),
+        })
+        .collect();
+    if !cards.is_empty() {
+        let names: Vec<_> = cards.iter().map(|card| &card.name).collect();
+        methods.push(MethodDescription {
+            method: method::TOKEN_VIEW.into(),
+            action: None,
+            label: None,
+            key_operation: false,
+            transaction: false,
+            excluded_by: Vec::new(),
+            params: object(
+                json!({
+                    "tokenType": { "const": params.token_type },
+                    "card": { "enum": names },
+                    "kind": view_kind_schema(),
+                    "language": language_schema(),
+                }),
+                &["tokenType", "card"],
+            ),
+            price: price(method::TOKEN_VIEW),
         });
     }
     methods.extend(described.actions.into_iter().map(|action| MethodDescription {
@@ -101,14 +132,40 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
         paid_until: token.paid_until,
         attributes: attributes.collect(),
         selections: selections.collect(),
+        cards,
         methods,
     })
+}
+
+/// Whether this can be the tag of a language.
+pub(crate) fn check_language(language: Option<&str>) -> Result<(), ApiError> {
+    let longest = 35;
+    match language.is_some_and(|tag| tag.len() > longest) {
+        true => Err(ApiError::new(ErrorCode::InvalidParams, format!("a BCP 47 tag has at most {longest} characters"))),
+        false => Ok(()),
+    }
 }
 
 /// The JSON schema of an instance.
 pub(super) fn instance_schema() -> Value {
     let number = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
     object(json!({ "tokenType": number, "index": number }), &["tokenType", "index"])
+}
+
+/// The name that a value without fields has in JSON.
+fn text_of(value: &impl serde::Serialize) -> Option<String> {
+    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+}
+
+/// The JSON schema of a language.
+pub(super) fn language_schema() -> Value {
+    json!({ "type": "string", "maxLength": 35 })
+}
+
+/// The JSON schema of a kind of view.
+pub(super) fn view_kind_schema() -> Value {
+    let kinds = [ViewKind::View, ViewKind::ItemView, ViewKind::GuideView];
+    json!({ "enum": kinds.map(|kind| text_of(&kind)) })
 }
 
 /// The JSON schema of some instances of one type.
@@ -123,7 +180,7 @@ pub(super) fn reading_schema() -> Value {
         json!({
             "chain": { "type": "string", "pattern": "^eip155:[1-9][0-9]*$" },
             "caller": { "type": "string", "pattern": "^0x[0-9a-fA-F]{40}$" },
-            "language": { "type": "string", "maxLength": 35 },
+            "language": language_schema(),
         }),
         &[],
     )

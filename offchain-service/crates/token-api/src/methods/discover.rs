@@ -5,7 +5,7 @@ use smartlayer_api_types::{rpc::method, x402, ErrorCode};
 
 use super::{
     attributes::MAX_NAMES,
-    describe::{indices_schema, instance_schema, object, reading_schema},
+    describe::{indices_schema, instance_schema, language_schema, object, reading_schema, view_kind_schema},
 };
 use crate::node::Node;
 
@@ -23,7 +23,7 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         (
             method::TOKEN_DESCRIBE,
             "What a token type offers and what it costs here",
-            object(json!({ "tokenType": number, "language": { "type": "string", "maxLength": 35 } }), &["tokenType"]),
+            object(json!({ "tokenType": number, "language": language_schema() }), &["tokenType"]),
             "TokenDescription",
         ),
         (
@@ -52,6 +52,20 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
                 &["tokenType", "indices", "selection"],
             ),
             "Selected",
+        ),
+        (
+            method::TOKEN_VIEW,
+            "A card's view as a document for a browser, with its content security policy",
+            object(
+                json!({
+                    "tokenType": number,
+                    "card": { "type": "string" },
+                    "kind": view_kind_schema(),
+                    "language": language_schema(),
+                }),
+                &["tokenType", "card"],
+            ),
+            "ViewPage",
         ),
         (
             method::TOKEN_CALL,

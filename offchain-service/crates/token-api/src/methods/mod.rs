@@ -9,8 +9,11 @@ mod proof;
 mod select;
 mod session;
 mod trust;
+mod view;
 
-pub(crate) use {attributes::AttributesWork, call::CallWork, select::SelectWork};
+pub(crate) use {
+    attributes::AttributesWork, call::CallWork, describe::check_language, select::SelectWork, view::ViewWork,
+};
 
 use std::sync::Arc;
 
@@ -37,7 +40,8 @@ pub(crate) const FREE: &[&str] = &[
     method::DISCOVER,
 ];
 /// The methods that are paid for.
-pub(crate) const PAID: &[&str] = &[method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_CALL];
+pub(crate) const PAID: &[&str] =
+    &[method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_VIEW, method::TOKEN_CALL];
 
 /// Answers a free method.
 pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> Result<Value, ApiError> {
@@ -63,6 +67,8 @@ pub(crate) enum Work {
     Attributes(AttributesWork),
     /// Judging a selection.
     Select(SelectWork),
+    /// Reading a view.
+    View(ViewWork),
     /// An action.
     Call(CallWork),
 }
@@ -73,6 +79,7 @@ impl Work {
         match self {
             Self::Attributes(work) => work.token(),
             Self::Select(work) => work.token(),
+            Self::View(work) => work.token(),
             Self::Call(work) => work.token(),
         }
     }
@@ -83,6 +90,7 @@ pub(crate) async fn prepare(node: &Node, name: &str, given: Option<Value>) -> Re
     match name {
         method::TOKEN_ATTRIBUTES => Ok(Work::Attributes(attributes::prepare(node, params(given)?).await?)),
         method::TOKEN_SELECT => Ok(Work::Select(select::prepare(node, params(given)?).await?)),
+        method::TOKEN_VIEW => Ok(Work::View(view::prepare(node, params(given)?).await?)),
         method::TOKEN_CALL => Ok(Work::Call(call::prepare(node, params(given)?).await?)),
         _ => Err(ErrorCode::MethodNotFound.into()),
     }

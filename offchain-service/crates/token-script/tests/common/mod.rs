@@ -2,30 +2,17 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::{collections::BTreeSet, path::PathBuf};
+#[path = "files.rs"]
+mod files;
+
+use std::collections::BTreeSet;
 
 use base64::{engine::general_purpose::STANDARD, Engine};
 use scraper::{Html, Node};
 use sha2::{Digest, Sha256};
 use smartlayer_token_script::ViewContent;
 
-/// The scripts, if they are there: they are not part of the tree. Others can be tried with `SMARTLAYER_TOKEN_SCRIPTS=FOLDER`.
-pub fn published() -> Option<Vec<(String, Vec<u8>)>> {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/tokenscripts");
-    let folder = std::env::var_os("SMARTLAYER_TOKEN_SCRIPTS").map_or(own, PathBuf::from);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: no published token scripts in {}", folder.display());
-        return None;
-    };
-    let mut files: Vec<(String, Vec<u8>)> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file() && path.extension().is_none_or(|e| e == "xml" || e == "tsml"))
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
-        .filter(|(_, bytes)| bytes.windows(16).any(|w| w == b"tokenscript.org/"))
-        .collect();
-    files.sort();
-    Some(files)
-}
+pub use files::published;
 
 /// The sources of a policy's directive.
 pub fn sources(policy: &str, directive: &str) -> BTreeSet<String> {
