@@ -113,7 +113,7 @@ impl Till {
     /// Calls a paid method and pays for it from `session`, at most `limit` planck. The receipt is checked before this returns.
     ///
     /// Calls in one session wait for each other; for more at once, open more sessions. If this fails after the promise was sent, the
-    /// next call first asks the node how far it got.
+    /// next call first asks the node how far it got. A call that failed without being charged ends in [`Error::NotCharged`].
     pub async fn call<R: DeserializeOwned>(
         &self,
         service: &ServiceClient,
@@ -126,7 +126,7 @@ impl Till {
         let turn = self.turn(session);
         let _turn = turn.lock().await;
         let mut book = self.book(&session)?;
-        if book.promised > book.settled {
+        if book.in_doubt {
             let state = service.session_state(session).await?;
             self.synchronise(&mut book, &state).await?;
         }
@@ -145,12 +145,17 @@ impl Till {
             if let Some(settled) = answer.settlement.as_ref().filter(|s| s.success).and_then(|s| s.extra.as_ref()) {
                 let receipt = SignedReceipt::try_from(&settled.receipt)
                     .map_err(|e| service.nonsense(format!("the receipt: {e}")))?;
-                self.check(&receipt, &book, price, &promise, &answer).await?;
-                book.settled = promise.promise.cumulative;
+                let result = service.result(&answer);
+                // Only what was not delivered is free; what is free is an error.
+                let free = matches!(result, Err(Error::Api { .. })) && receipt.receipt.charged == 0;
+                let amounts = if free { (0, book.settled) } else { (price, promise.promise.cumulative) };
+                self.check(&receipt, &book, amounts, &promise, &answer).await?;
+                (book.settled, book.in_doubt) = (amounts.1, false);
                 self.record().put(book)?;
-                let result = service.result(&answer).map_err(|e| match e {
-                    Error::Api { url, error } => Error::Charged { url, error, receipt: Box::new(receipt.clone()) },
-                    other => other,
+                let result = result.map_err(|e| match (e, Box::new(receipt.clone())) {
+                    (Error::Api { url, error }, receipt) if free => Error::NotCharged { url, error, receipt },
+                    (Error::Api { url, error }, receipt) => Error::Charged { url, error, receipt },
+                    (other, _) => other,
                 })?;
                 return Ok(Paid { result, body: answer.body, receipt: Some(receipt), latency: answer.latency });
             }
@@ -207,17 +212,18 @@ impl Till {
         let cumulative = book.settled.saturating_add(price);
         let promise = Promise { session: book.session, cumulative, call_hash: call_hash(body), ticks: None };
         book.promised = book.promised.max(cumulative);
+        book.in_doubt = true;
         self.record().put(book.clone())?;
         let signature = self.signer.sign_payload(&promise, &self.genesis);
         Ok(SignedPromise { promise, signature })
     }
 
-    /// Every sentence of the receipt.
+    /// Every sentence of the receipt. The amounts are what the call should cost, and what is owed in total after it.
     async fn check(
         &self,
         signed: &SignedReceipt,
         book: &Book,
-        price: Balance,
+        (price, cumulative): (Balance, Balance),
         promise: &SignedPromise,
         answer: &Answer,
     ) -> Result<(), Error> {
@@ -232,8 +238,8 @@ impl Till {
         if receipt.charged != price {
             return bad("it charges another price than agreed");
         }
-        if receipt.cumulative != promise.cumulative {
-            return bad("it names another amount than was promised");
+        if receipt.cumulative != cumulative {
+            return bad("it names another amount than is owed");
         }
         if receipt.request_hash != promise.call_hash {
             return bad("it is for another request");
@@ -283,6 +289,7 @@ impl Till {
         }
         book.settled = owed;
         book.promised = book.promised.max(owed);
+        book.in_doubt = false;
         Ok(())
     }
 

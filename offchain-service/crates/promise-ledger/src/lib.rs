@@ -11,6 +11,9 @@
 //! Each rule is one file under `rules/`. They run from the cheapest to the dearest and the signature comes last, so that a replayed
 //! or senseless promise costs a node a few comparisons.
 //!
+//! [`Account`] is what is kept of a session: which promise is earned, and which one still waits for its answer. What is claimable never
+//! exceeds what was charged for answers.
+//!
 //! A promise must raise the amount owed by *exactly* the price. Less would be unpaid work. More would, when two calls of one payer
 //! cross on their way, charge the earlier one's price to the later one; so it is refused too, and the error tells the expected
 //! amount: whoever lost count signs again.
@@ -62,9 +65,11 @@
 //! assert_eq!(accept(&again, &promise), Err(Rejection::CumulativeTooLow { expected: 40, found: 30 }));
 //! ```
 
+mod account;
 mod rejection;
 mod rules;
 
+pub use account::Account;
 pub use rejection::Rejection;
 
 use smartlayer_primitives::{

@@ -89,6 +89,9 @@ pub struct PaymentConfig {
     pub claim_above: Amount,
     /// Everything that is owed is claimed at least this often, in seconds; zero is never. Default: 3600.
     pub claim_interval_seconds: u64,
+    /// How many failing calls of a session are not charged, for each charged call one more, up to this again. Further ones are charged like
+    /// calls that succeed, because finding out is work. Default: 64.
+    pub max_uncharged_failures: u32,
     /// Chain nodes that claim what sessions owe if their payers close them while this node is away: their JSON-RPC over HTTP. Default:
     /// none.
     pub watchtowers: Vec<Url>,
@@ -101,6 +104,7 @@ impl Default for PaymentConfig {
             max_chain_age_seconds: 60,
             claim_above: Amount(10 * SLT),
             claim_interval_seconds: 3600,
+            max_uncharged_failures: 64,
             watchtowers: Vec::new(),
         }
     }

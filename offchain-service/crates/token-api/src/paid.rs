@@ -1,7 +1,12 @@
 //! A paid call from its request to its receipt.
 //!
 //! The order is the point: can the node do it at all → is the payment right → is the promise on disk → do the work → sign the
-//! receipt. So nobody pays for what is refused beforehand, and no work is done for what is not owed yet.
+//! receipt. So nobody pays for what is refused beforehand, and no work is done for what is not promised yet.
+//!
+//! **Nothing is charged for what was not delivered.** The promise is pending while its call is worked on, and earned by the answer;
+//! see [`smartlayer_promise_ledger::Account`]. If the work ends in an error, the promise is let go, on disk too, before the caller hears of it, and the
+//! receipt says so: charged 0, and the cumulative amount from before. The next call promises that amount plus its price again. Claims,
+//! closings and watchtowers know earned promises only. A caller that makes too many calls fail pays for them; its receipt says so.
 //!
 //! A promise pays for one request. Whoever sends the same request with the same promise again gets the same answer, or the work
 //! that failed the first time, and is never charged twice.
@@ -28,7 +33,7 @@ use crate::{
     http::{self, Answer},
     methods::{self, Work},
     node::Node,
-    payments,
+    payments::{self, Payment},
     sessions::Entry,
 };
 
@@ -147,29 +152,36 @@ async fn attempt(
     }
     let accepted = payments::accept(node, &entry, &promise, request_hash, work.token(), price).await;
     node.metrics.promise(accepted.as_ref().err().map(|e| e.code));
-    accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
+    let Payment { charged, earned } = accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
+    let cumulative = promise.promise.cumulative;
 
+    let limit = node.config.rpc.max_response_bytes as usize;
     let settle = |outcome: Outcome, executed: Option<Executed>| {
-        let (status, limit) = match &outcome {
-            Outcome::Result(_) => (200, node.config.rpc.max_response_bytes as usize),
-            // Errors are short; what is long in them is the id that was sent.
-            Outcome::Error(e) => (ErrorCode::from_code(e.code).map_or(200, ErrorCode::http_status), usize::MAX),
-        };
         let body = http::body(request.id.clone(), outcome);
         if body.len() > limit {
             let reason = format!("the answer has more than {limit} bytes");
             return Err(ApiError::new(ErrorCode::EvaluationFailed, reason));
         }
-        Ok(settle(node, &promise, price, executed, body, status))
+        Ok(sign(node, &promise, (charged, cumulative), executed, body, 200))
     };
     let done = match work {
         Work::Attributes(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
         Work::Call(work) => work.run(node, &settle).await,
     };
     let settled = match done {
-        Ok(settled) => settled,
-        Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object()), None).map_err(&refuse)?,
-        Err(e) => return Err(refuse(e)),
+        Ok(settled) => {
+            entry.earned(1);
+            settled
+        }
+        // It was charged when it was answered, and can be asked for again.
+        Err(e) if earned => return Err(refuse(e)),
+        Err(e) => {
+            let free = payments::failed(node, &entry, 1, is_own_fault(e.code)).await.map_err(&refuse)?;
+            node.metrics.failed_call(free);
+            let (status, body) = (e.code.http_status(), http::body(request.id, Outcome::Error(e.to_object())));
+            let amounts = if free { (0, entry.state().owed()) } else { (charged, cumulative) };
+            sign(node, &promise, amounts, None, body, status)
+        }
     };
     *turn = Some(settled.clone());
     Ok(settled.into_answer(&genesis, &entry))
@@ -190,10 +202,9 @@ async fn wait_for_turn<'a>(
     Ok(entry.turn.lock().await)
 }
 
-/// Whether an error is the answer to the call. The others are failures of this node: the same request with the same promise may be
-/// sent again until it is answered.
-fn is_final(code: ErrorCode) -> bool {
-    !matches!(
+/// Whether a call failed through no fault of the caller or the script: that is never charged.
+fn is_own_fault(code: ErrorCode) -> bool {
+    matches!(
         code,
         ErrorCode::EvmFailure
             | ErrorCode::Internal
@@ -240,11 +251,11 @@ async fn answered_before(
     Ok(Some((settled, entry)))
 }
 
-/// The answer with its receipt.
-fn settle(
+/// The answer with its receipt: what is charged, and what the session owes in total after it.
+fn sign(
     node: &Node,
     promise: &SignedPromise,
-    price: Balance,
+    (charged, cumulative): (Balance, Balance),
     operation: Option<Executed>,
     body: Bytes,
     status: u16,
@@ -252,8 +263,8 @@ fn settle(
     let receipt = Receipt {
         node: node.account.clone(),
         session: promise.promise.session,
-        charged: price,
-        cumulative: promise.promise.cumulative,
+        charged,
+        cumulative,
         request_hash: promise.promise.call_hash,
         result_hash: blake2_256(&body),
         operation,

@@ -184,6 +184,9 @@ impl ServiceNode {
             tracing::warn!("stopping with calls in work; what they were paid for is on disk");
         }
         parts.shutdown().await;
+        if let Err(e) = node.sessions.write_earned(&node).await {
+            tracing::error!(error = %e, "stopping without a note of the last answers");
+        }
         outcome
     }
 }

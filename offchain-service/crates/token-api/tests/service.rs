@@ -133,19 +133,20 @@ async fn an_operation_happens_once_however_often_it_is_asked_for() {
     let (_, gossip) = tokio::time::timeout(Duration::from_secs(20), told.recv()).await.unwrap().unwrap();
     assert_eq!(gossip, Gossip::Operation(Operation { instance: INSTANCE, kind: 0, receipt }));
 
-    // Paid anew it is refused by the script's selection; the answer to that is charged.
+    // Paid anew it is refused by the script's selection; that is not charged.
     let denied = world.paid(&redeem(2), session, 2 * CALL_PRICE).await;
     assert_eq!((denied.status, denied.code()), (200, ErrorCode::SelectionDenies));
-    assert_eq!(denied.receipt(&redeem(2)).receipt.charged, CALL_PRICE);
-    let read = world.paid(&attributes(), session, 2 * CALL_PRICE + PRICE).await;
+    let receipt = denied.receipt(&redeem(2)).receipt;
+    assert_eq!((receipt.charged, receipt.cumulative), (0, CALL_PRICE));
+    let read = world.paid(&attributes(), session, CALL_PRICE + PRICE).await;
     assert_eq!(read.result()["attributes"]["redeemed"], true);
 
     // All of it survives a restart, the answer to the byte.
     let world = world.restart().await;
     assert_eq!(world.post(&request, Some(&header)).await, answers[0]);
     let state = world.free("session_state", json!({ "session": session })).await.result();
-    assert_eq!(state["owed"], Amount(2 * CALL_PRICE + PRICE).to_string());
-    let read = world.paid(&attributes(), session, 2 * CALL_PRICE + 2 * PRICE).await;
+    assert_eq!(state["owed"], Amount(CALL_PRICE + PRICE).to_string());
+    let read = world.paid(&attributes(), session, CALL_PRICE + 2 * PRICE).await;
     assert_eq!(read.result()["attributes"]["redeemed"], true);
 }
 
@@ -157,9 +158,10 @@ async fn an_operation_whose_answer_is_too_large_does_not_happen() {
     let session = world.chain.open_session(&account(NODE), 0, SLT);
     let failed = world.paid(&redeem(1), session, CALL_PRICE).await;
     assert_eq!(failed.code(), ErrorCode::EvaluationFailed);
-    assert_eq!(failed.receipt(&redeem(1)).receipt.operation, None);
+    let receipt = failed.receipt(&redeem(1)).receipt;
+    assert_eq!((receipt.operation, receipt.charged), (None, 0));
     let params = json!({ "instance": { "tokenType": 0, "index": 7 }, "names": ["redeemed"] });
-    let read = world.paid(&body("token_attributes", params), session, CALL_PRICE + PRICE).await;
+    let read = world.paid(&body("token_attributes", params), session, PRICE).await;
     assert_eq!(read.result()["attributes"]["redeemed"], false);
 }
 
@@ -172,7 +174,8 @@ async fn what_fails_is_owed_and_not_charged_again() {
     let header = payment(&promise(session, PRICE, &request));
     world.ethereum_fails.store(true, Ordering::SeqCst);
     let failed = world.post(&request, Some(&header)).await;
-    assert_eq!((failed.code(), failed.settled), (ErrorCode::EvmFailure, None));
+    assert_eq!(failed.code(), ErrorCode::EvmFailure);
+    assert_eq!(failed.receipt(&request).receipt.charged, 0);
     // Even another process of this node owes the work.
     let world = world.restart().await;
     world.ethereum_fails.store(false, Ordering::SeqCst);
