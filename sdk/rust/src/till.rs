@@ -11,7 +11,7 @@ use serde::{de::DeserializeOwned, Serialize};
 use smartlayer_api_types::{
     rpc::SessionState,
     x402::{self, PaymentPayload, SessionTerms},
-    ErrorCode,
+    Amount, ErrorCode,
 };
 use smartlayer_chain_client::{ChainClient, Keypair};
 use smartlayer_primitives::{
@@ -63,14 +63,30 @@ pub(crate) struct Till {
     turns: Mutex<HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>>,
     /// What nodes told of their terms, by URL.
     terms: Mutex<HashMap<String, Arc<Offer>>>,
+    /// What calls cost that do not cost the least of their method, by URL, method and action.
+    dearer: Mutex<HashMap<Kind, Balance>>,
     /// Which key signs for which node.
     service_keys: Mutex<HashMap<AccountId, AccountId>>,
 }
 
+/// Calls that cost the same: a service's URL, a method, and an action if there is one.
+type Kind = (String, String, Option<String>);
+
+/// The most kinds of calls whose price is remembered.
+const MAX_KINDS: usize = 10_000;
+
 /// A node's terms and prices.
 struct Offer {
     terms: SessionTerms,
-    prices: BTreeMap<String, Balance>,
+    /// By method and class.
+    prices: BTreeMap<String, BTreeMap<String, Amount>>,
+}
+
+impl Offer {
+    /// What a call of the method costs at least; nothing if it is free.
+    fn least(&self, method: &str) -> Option<Balance> {
+        self.prices.get(method)?.values().map(|price| price.0).min()
+    }
 }
 
 /// An answer that was paid for, its receipt checked.
@@ -102,6 +118,7 @@ impl Till {
             record: Mutex::new(record),
             turns: Default::default(),
             terms: Default::default(),
+            dearer: Default::default(),
             service_keys: Default::default(),
         }
     }
@@ -122,6 +139,9 @@ impl Till {
         params: impl Serialize,
         limit: Balance,
     ) -> Result<Paid<R>, Error> {
+        let params = serde_json::to_value(params).map_err(|e| Error::Impossible(format!("the parameters: {e}")))?;
+        let action = params.get("action").and_then(serde_json::Value::as_str).map(str::to_owned);
+        let kind = (service.url().to_owned(), method.to_owned(), action);
         let body = request(method, params);
         let turn = self.turn(session);
         let _turn = turn.lock().await;
@@ -131,11 +151,18 @@ impl Till {
             self.synchronise(&mut book, &state).await?;
         }
         let offer = self.offer(service, &book.node).await?;
-        let Some(mut price) = offer.prices.get(method).copied() else {
+        // The node knows the call's class. Until it is known here too, the cheapest is tried, and the node says what it is.
+        let known = lock(&self.dearer).get(&kind).copied();
+        let mut price = known.or_else(|| offer.least(method)).unwrap_or(0);
+        if price == 0 {
             let answer = service.post(&body, None).await?;
-            let result = service.result(&answer)?;
-            return Ok(Paid { result, body: answer.body, receipt: None, latency: answer.latency });
-        };
+            let asked = answer.required.as_ref().and_then(|required| required.offer(&self.genesis));
+            let Some(asked) = asked else {
+                let result = service.result(&answer)?;
+                return Ok(Paid { result, body: answer.body, receipt: None, latency: answer.latency });
+            };
+            price = asked.amount.0;
+        }
         let (mut corrected, mut unknown) = (false, 0);
         loop {
             self.guard(&mut book, price, limit).await?;
@@ -152,6 +179,7 @@ impl Till {
                 self.check(&receipt, &book, amounts, &promise, &answer).await?;
                 (book.settled, book.in_doubt) = (amounts.1, false);
                 self.record().put(book)?;
+                self.remember(kind, price, offer.least(method));
                 let result = result.map_err(|e| match (e, Box::new(receipt.clone())) {
                     (Error::Api { url, error }, receipt) if free => Error::NotCharged { url, error, receipt },
                     (Error::Api { url, error }, receipt) => Error::Charged { url, error, receipt },
@@ -186,6 +214,16 @@ impl Till {
                 }
                 _ => return Err(error),
             }
+        }
+    }
+
+    /// Remembers what a call costs, if it is more than the least for its method.
+    fn remember(&self, kind: Kind, price: Balance, least: Option<Balance>) {
+        let mut dearer = lock(&self.dearer);
+        if least == Some(price) {
+            dearer.remove(&kind);
+        } else if dearer.len() < MAX_KINDS {
+            dearer.insert(kind, price);
         }
     }
 
@@ -300,8 +338,7 @@ impl Till {
             Some(offer) => offer,
             None => {
                 let answer = service.session_terms().await?;
-                let prices = answer.prices.into_iter().map(|(name, price)| (name, price.0)).collect();
-                let offer = Arc::new(Offer { terms: answer.terms, prices });
+                let offer = Arc::new(Offer { terms: answer.terms, prices: answer.prices });
                 self.terms().insert(service.url().to_owned(), offer.clone());
                 offer
             }

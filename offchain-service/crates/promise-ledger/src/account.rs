@@ -59,7 +59,9 @@ impl Account {
     /// Takes in an accepted promise. `before` is what [`Account::before`] said.
     pub fn accept(&mut self, promise: SignedPromise, before: Balance) {
         match self.pending.take() {
-            Some(pending) if pending.promise.cumulative == before && before > self.owed() => self.earned = Some(pending),
+            Some(pending) if pending.promise.cumulative == before && before > self.owed() => {
+                self.earned = Some(pending)
+            }
             _ => {}
         }
         self.pending = Some(promise);

@@ -53,8 +53,7 @@
 //!     fresh: true,
 //!     block: 1_000,
 //!     accepted: 20,
-//!     token_type: 7,
-//!     shares_revenue: false,
+//!     called: &[(7, false)],
 //!     price: 10,
 //!     call_hash: &call,
 //! };
@@ -95,13 +94,11 @@ pub struct Check<'a> {
     pub fresh: bool,
     /// The block as of which the chain was last seen.
     pub block: BlockNumber,
-    /// The token type that is called.
-    pub token_type: TokenTypeId,
-    /// Whether its issuer has a share in the payments for calls now.
-    pub shares_revenue: bool,
+    /// The token types that are called, and of each whether its issuer has a share in the payments for calls now.
+    pub called: &'a [(TokenTypeId, bool)],
     /// The highest cumulative amount accepted so far, in planck.
     pub accepted: Balance,
-    /// What the call costs, in planck.
+    /// What the call costs, or all calls together that one promise pays, in planck.
     pub price: Balance,
     /// [`smartlayer_primitives::promise::call_hash`] of the request.
     pub call_hash: &'a Hash,

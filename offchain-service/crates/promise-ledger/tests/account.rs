@@ -51,9 +51,14 @@ enum End {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Call { price: Balance, end: End },
+    Call {
+        price: Balance,
+        end: End,
+    },
     /// The payer sends its last request again, whatever became of it.
-    Again { end: End },
+    Again {
+        end: End,
+    },
     Claim,
 }
 
@@ -111,7 +116,7 @@ proptest! {
                 let before = account.before(&promise.promise, price, session.claimed());
                 let check = Check {
                     genesis: &GENESIS, node: &node, session_id: &SESSION, session: Some(&session), fresh: true, block: 1,
-                    token_type: 7, shares_revenue: false, accepted: before, price, call_hash: &promise.promise.call_hash,
+                    called: &[(7, false)], accepted: before, price, call_hash: &promise.promise.call_hash,
                 };
                 prop_assert!(accept(&check, &promise).is_ok());
                 account.accept(promise.clone(), before);

@@ -66,7 +66,11 @@ impl Metrics {
         registry.register("promises", "Promises, by whether and why not they were accepted", metrics.promises.clone());
         registry.register("operations", "Key operations, by what happened to them", metrics.operations.clone());
         registry.register("claims", "Claims on the chain, by outcome", metrics.claims.clone());
-        registry.register("failed_calls", "Paid calls that failed, by whether they were charged", metrics.failures.clone());
+        registry.register(
+            "failed_calls",
+            "Paid calls that failed, by whether they were charged",
+            metrics.failures.clone(),
+        );
         registry.register("placements", "Placements by anchors, by outcome", metrics.placements.clone());
         registry.register("watchtowers", "Claims given to watchtowers, by outcome", metrics.watchtowers.clone());
         // From the start, so that the first refusal shows as an increase.

@@ -1,7 +1,7 @@
 //! Between the ledger, which decides, and the store, which remembers: a promise is on disk before anybody works for it.
 
 use smartlayer_api_types::{ApiError, ErrorCode};
-use smartlayer_primitives::{promise::SignedPromise, token::TokenType, Balance, Hash, TokenTypeId};
+use smartlayer_primitives::{promise::SignedPromise, Balance, Hash, TokenTypeId};
 use smartlayer_promise_ledger::{accept as decide, Account, Check, Rejection};
 
 use crate::{node::Node, sessions::Entry};
@@ -15,14 +15,14 @@ pub(crate) struct Payment {
     pub earned: bool,
 }
 
-/// Accepts the promise for a call of this token type and makes it durable, or says why not. The caller holds
-/// the session's turn.
+/// Accepts the promise for calls of these token types and makes it durable, or says why not. Of each type it is said whether its issuer has
+/// a share. The caller holds the session's turn.
 pub(crate) async fn accept(
     node: &Node,
     entry: &Entry,
     promise: &SignedPromise,
     request: Hash,
-    (token_type, token): (TokenTypeId, &TokenType),
+    called: &[(TokenTypeId, bool)],
     price: Balance,
 ) -> Result<Payment, ApiError> {
     let state = entry.state();
@@ -50,8 +50,7 @@ pub(crate) async fn accept(
         session: Some(&state.session),
         fresh: status.is_fresh(node.config.payment.max_chain_age()),
         block: status.finalized,
-        token_type,
-        shares_revenue: !token.spec.revenue_share.is_zero(),
+        called,
         accepted: before,
         price,
         call_hash: &request,
@@ -88,7 +87,9 @@ async fn keep(node: &Node, entry: &Entry, account: Account) -> Result<(), ApiErr
 pub(crate) fn check_signature(node: &Node, entry: &Entry, promise: &SignedPromise) -> Result<(), ApiError> {
     let state = entry.state();
     let Account { earned, pending, .. } = &state.account;
-    if [earned, pending].contains(&&Some(promise.clone())) || promise.verify(&node.chain.genesis(), &state.session.signer) {
+    if [earned, pending].contains(&&Some(promise.clone()))
+        || promise.verify(&node.chain.genesis(), &state.session.signer)
+    {
         return Ok(());
     }
     Err(rejected(&Rejection::BadSignature { signer: state.session.signer }, 0))

@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 use smartlayer_api_types::{
     rpc::{self, Outcome, SessionTermsAnswer, Version},
     x402::{PaymentRequired, Resource, SettlementResponse},
-    Amount, ApiError,
+    ApiError,
 };
 use smartlayer_primitives::{payload::blake2_256, receipt::Receipt, session::Payee, BlockNumber};
 
@@ -174,7 +174,9 @@ impl FakeNode {
             *lock(&self.owed) = (due - self.price(), None);
         }
         let outcome = match self.character {
-            Character::Denies | Character::DeniesFreely => Outcome::Error(ApiError::from(ErrorCode::SelectionDenies).to_object()),
+            Character::Denies | Character::DeniesFreely => {
+                Outcome::Error(ApiError::from(ErrorCode::SelectionDenies).to_object())
+            }
             _ => Outcome::Result(json!({ "answer": 42 })),
         };
         let body = json_rpc(id, outcome);
@@ -215,7 +217,8 @@ async fn answer(State(node): State<Arc<FakeNode>>, headers: HeaderMap, body: Str
     let request: rpc::Request = serde_json::from_str(&body).unwrap();
     let result = match request.method.as_str() {
         rpc::method::SESSION_TERMS => {
-            let prices = BTreeMap::from([("token_attributes".to_owned(), Amount(PRICE))]);
+            let prices = BTreeMap::from([("query".to_owned(), Amount(PRICE))]);
+            let prices = BTreeMap::from([("token_attributes".to_owned(), prices)]);
             let answer = SessionTermsAnswer { network: x402::network(&GENESIS), terms: node.terms(false), prices };
             serde_json::to_value(answer).unwrap()
         }

@@ -6,13 +6,13 @@ use smartlayer_api_types::{
     Amount, ApiError,
 };
 
-use crate::{node::Node, operations::kind_of};
+use crate::{config::Class, node::Node, operations::kind_of};
 
 pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<TokenDescription, ApiError> {
     let token = node.instances.token(node, params.token_type).await?;
     let script = node.instances.script(node, token.spec.script_hash, &[]).await?;
     let described = script.describe();
-    let price = |method: &str| Amount(node.config.prices.of(method).unwrap_or_default());
+    let price = |class: Class| Amount(node.config.prices.of(class));
     let mut methods = vec![MethodDescription {
         method: method::TOKEN_ATTRIBUTES.into(),
         action: None,
@@ -24,12 +24,13 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             json!({ "instance": instance_schema(), "names": { "type": "array", "items": { "type": "string" } } }),
             &["instance"],
         ),
-        price: price(method::TOKEN_ATTRIBUTES),
+        price: price(Class::Query),
     }];
     methods.extend(described.actions.into_iter().map(|action| MethodDescription {
         method: method::TOKEN_CALL.into(),
         label: action.labels.text("en").map(str::to_owned),
         key_operation: kind_of(&token, &action.name).is_some(),
+        price: price(kind_of(&token, &action.name).map_or(Class::Call, |_| Class::Operation)),
         transaction: action.transaction,
         excluded_by: action.exclude,
         params: object(
@@ -37,7 +38,6 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             &["instance", "action"],
         ),
         action: Some(action.name),
-        price: price(method::TOKEN_CALL),
     }));
     let attributes = described.attributes.into_iter().map(|attribute| AttributeDescription {
         label: attribute.labels.text("en").map(str::to_owned),

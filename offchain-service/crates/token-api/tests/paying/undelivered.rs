@@ -1,10 +1,8 @@
 //! Nothing is charged for what was not delivered, and nothing is claimed that was not earned.
 
-mod common;
-
 use std::sync::atomic::Ordering;
 
-use common::*;
+use crate::common::*;
 use serde_json::json;
 use smartlayer_api_types::{Amount, ErrorCode};
 use smartlayer_chain_client::calls::promise_settlement;
