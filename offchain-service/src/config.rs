@@ -265,7 +265,7 @@ mod tests {
             &[
                 ("SMARTLAYER__CHAIN__URL", "wss://chain.example"),
                 ("SMARTLAYER__SERVICE_NODE__RPC__LISTEN", "127.0.0.1:0"),
-                ("SMARTLAYER__SERVICE_NODE__PRICES__TOKEN_CALL", "\"7\""),
+                ("SMARTLAYER__SERVICE_NODE__PRICES__OPERATION", "\"7\""),
                 ("SMARTLAYER__LOG__JSON", "true"),
                 ("UNRELATED", "x"),
             ],
@@ -273,7 +273,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.chain.url, "wss://chain.example");
         assert_eq!(config.service_node.rpc.listen.port(), 0);
-        assert_eq!(config.service_node.prices.token_call.0, 7);
+        assert_eq!(config.service_node.prices.operation.0, 7);
         assert!(config.log.json);
         let error = format!("{:#}", parse(&text, &[("SMARTLAYER__CHAIN__UTL", "x")]).unwrap_err());
         assert!(error.contains("unknown field `utl`"), "{error}");
@@ -288,7 +288,8 @@ mod tests {
             (("SMARTLAYER__NETWORK__BOOTSTRAP", "[\"/ip4/1.2.3.4/tcp/1\"]"), "/p2p/"),
             (("SMARTLAYER__SERVICE_NODE__RPC__MAX_PAID_CALLS", "0"), "at least 1"),
             (("SMARTLAYER__SERVICE_NODE__EVM", "[{ chain = \"eip155:1\", endpoints = [] }]"), "no endpoints"),
-            (("SMARTLAYER__SERVICE_NODE__PRICES__TOKEN_CALL", "\"-7\""), "decimal"),
+            (("SMARTLAYER__SERVICE_NODE__PRICES__CALL", "\"-7\""), "decimal"),
+            (("SMARTLAYER__SERVICE_NODE__PRICES__OPERATION", "\"0\""), "at least 1"),
             (("SMARTLAYER__ROLE", "king"), "unknown variant"),
         ] {
             let error = format!("{:#}", parse(&text, &[override_]).unwrap_err());

@@ -179,11 +179,9 @@ pub async fn tell(network: &mut LocalNetwork, teller: &Teller) -> Result<Outcome
     teller.say(format!("ticket {TICKET} was redeemed by {}", network.name_of(&executor)));
     match tokens.action(instance, "redeem", &[]).await {
         Ok(_) => bail!("the ticket was redeemed twice"),
-        // The selection had to be evaluated to know, and that is paid for.
-        Err(Error::Charged { error, receipt, .. }) => {
+        // Nothing was delivered, so nothing is charged.
+        Err(Error::NotCharged { error, .. }) => {
             ensure!(error.code == ErrorCode::SelectionDenies, "a second redemption failed otherwise: {error}");
-            *charged.entry(executor.clone()).or_default() += receipt.receipt.charged;
-            calls += 1;
             teller.say(format!("a second redemption was refused: {error}"));
         }
         Err(e) => return Err(e).context("a second redemption failed otherwise"),

@@ -114,8 +114,9 @@ async fn show(context: &Context, account: AccountId) -> Result<Report> {
         Err(e) => fields.push(("it says", format!("nothing: {e}"))),
     }
     if let Ok(terms) = &terms {
-        for (method, price) in &terms.prices {
-            fields.push(("price", format!("{method} {}", slt(price.0))));
+        for (method, classes) in &terms.prices {
+            let classes = classes.iter().map(|(class, price)| format!("{class} {}", slt(price.0)));
+            fields.push(("price", format!("{method}: {}", classes.collect::<Vec<_>>().join(", "))));
         }
     }
     let value = json!({

@@ -34,10 +34,21 @@ pub enum Error {
         /// Its error.
         error: ApiError,
     },
-    /// The node answered that the call is not possible, and charged for finding out: the token script's selection denies it, or the
-    /// script's evaluation failed.
+    /// The call failed, and the node charged for finding out: too many calls of this session had failed before. Another session starts
+    /// anew; or calls that succeed win back that failing ones are free.
     #[error("{url} answered: {error}; {}; it was charged {}", error.code.remedy(), crate::amount::format(receipt.receipt.charged))]
     Charged {
+        /// The service.
+        url: String,
+        /// Why not.
+        error: ApiError,
+        /// The node's receipt, checked.
+        receipt: Box<SignedReceipt>,
+    },
+    /// The node took the promise, the call failed, and nothing is charged: the node's receipt says so, and the next promise is for the same
+    /// total again.
+    #[error("{url} answered: {error}; {}; it was not charged", error.code.remedy())]
+    NotCharged {
         /// The service.
         url: String,
         /// Why not.
@@ -129,7 +140,7 @@ impl Error {
     /// The service's error code, if a service refused.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
-            Self::Api { error, .. } | Self::Charged { error, .. } => Some(error.code),
+            Self::Api { error, .. } | Self::Charged { error, .. } | Self::NotCharged { error, .. } => Some(error.code),
             _ => None,
         }
     }
@@ -143,7 +154,7 @@ impl Error {
             }
             Self::TooExpensive { .. } | Self::UnknownError { .. } | Self::FalseDebt { .. } => true,
             Self::BadReceipt { .. } | Self::NotANode { .. } => true,
-            Self::Api { error, .. } => {
+            Self::Api { error, .. } | Self::NotCharged { error, .. } => {
                 error.code.is_payment()
                     || matches!(
                         error.code,

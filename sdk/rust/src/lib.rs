@@ -2,7 +2,7 @@
 //!
 //! - [`Payer`] opens sessions, signs promises and checks receipts. What a cheating node can take is the price of one call.
 //! - [`TokenClient`] calls tokens: it finds the nodes that serve an instance, pays one, and asks the next when one fails.
-//! - [`ServiceClient`] is one service over HTTP, for free methods and for whoever wants to choose the node.
+//! - [`ServiceClient`] is one service over HTTP or WebSocket, for free methods and for whoever wants to choose the node.
 //! - [`prove`] shows from the chain's snapshot that an operation happened.
 //! - [`place_instance`] stores a token instance, for issuers.
 //! - [`amount`] reads and writes `1.5SLT`.
@@ -31,6 +31,7 @@ mod place;
 pub mod prove;
 mod record;
 mod service;
+mod socket;
 mod till;
 mod token;
 

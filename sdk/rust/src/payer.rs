@@ -141,7 +141,8 @@ impl Payer {
             let (beneficiary, signer) = (Beneficiary::Node(node.clone()), till.signer().account());
             calls.push(calls::promise_settlement::open(beneficiary, signer, token_type, deposit, this, lifetime));
             // Until it is known which block opens it, this is when it expires after that block.
-            opened.push(Book { session, node, token_type, expires_at: lifetime, deposit, settled: 0, promised: 0 });
+            let (settled, promised, in_doubt) = (0, 0, false);
+            opened.push(Book { session, node, token_type, expires_at: lifetime, deposit, settled, promised, in_doubt });
         }
         let call = if calls.len() == 1 { calls.remove(0) } else { Call::batch_all(calls) };
         let included = chain.submit(account, call).await?;
@@ -180,14 +181,14 @@ impl Payer {
             return Err(refused("has another signer"));
         }
         let claimed = stored.claimed();
-        // Nothing is known of what was promised: as if one promise were in doubt.
-        let promised = claimed.saturating_add(1).min(stored.deposit.max(claimed));
         let Some(node) = stored.node().cloned() else {
             return Err(refused("pays through a notary, which this client does not do"));
         };
         let token_type = stored.issuer.map(|issuer| issuer.token_type);
         let (expires_at, deposit) = (stored.expires_at, stored.deposit);
-        let book = Book { session, node, token_type, expires_at, deposit, settled: claimed, promised };
+        // Nothing is known of what was promised: the node is asked, and has to show our signature.
+        let (settled, promised, in_doubt) = (claimed, claimed, true);
+        let book = Book { session, node, token_type, expires_at, deposit, settled, promised, in_doubt };
         self.inner.till.record().put(book.clone())?;
         Ok(book)
     }

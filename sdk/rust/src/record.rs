@@ -28,8 +28,10 @@ pub struct Book {
     pub deposit: Balance,
     /// What receipts or the node's own account of it confirm as owed.
     pub settled: Balance,
-    /// The highest amount ever promised. More than `settled` while it is not known whether the node took the last promise.
+    /// The highest amount ever promised. May be more than `settled`: calls that failed are not charged.
     pub promised: Balance,
+    /// Whether it is not known yet what became of the last promise.
+    pub in_doubt: bool,
 }
 
 impl Book {
@@ -58,6 +60,8 @@ struct Line {
     deposit: Amount,
     settled: Amount,
     promised: Amount,
+    #[serde(default)]
+    in_doubt: bool,
 }
 
 /// The books of all sessions, kept in a file if there is one.
@@ -100,9 +104,9 @@ impl Record {
             return Err(failed(format!("it is of the chain {:?}, not of {genesis:?}", content.genesis)));
         }
         let book = |(session, line): (SessionId, Line)| {
-            let Line { node, token_type, expires_at, deposit, settled, promised } = line;
+            let Line { node, token_type, expires_at, deposit, settled, promised, in_doubt } = line;
             let (deposit, settled, promised) = (deposit.0, settled.0, promised.0);
-            (session, Book { session, node, token_type, expires_at, deposit, settled, promised })
+            (session, Book { session, node, token_type, expires_at, deposit, settled, promised, in_doubt })
         };
         let books = content.sessions.into_iter().map(book).collect();
         Ok(Self { file: Some(Backing { path: path.to_owned(), _lock: lock }), genesis, books })
@@ -141,6 +145,7 @@ impl Record {
             deposit: Amount(b.deposit),
             settled: Amount(b.settled),
             promised: Amount(b.promised),
+            in_doubt: b.in_doubt,
         };
         let sessions = self.books.iter().map(|(id, b)| (*id, line(b))).collect();
         let bytes = serde_json::to_vec_pretty(&Content { genesis: self.genesis, sessions })
@@ -167,7 +172,7 @@ mod tests {
     fn book(settled: Balance, promised: Balance) -> Book {
         let session = SessionId::repeat_byte(1);
         let node = AccountId::new([2; 32]);
-        Book { session, node, token_type: Some(7), expires_at: 900, deposit: 100, settled, promised }
+        Book { session, node, token_type: Some(7), expires_at: 900, deposit: 100, settled, promised, in_doubt: false }
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! One service, over HTTP: JSON-RPC requests, and what comes back as bytes.
+//! One service, over HTTP or WebSocket: JSON-RPC requests, and what comes back as bytes.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc,
+    },
     time::{Duration, Instant},
 };
 
@@ -14,30 +17,35 @@ use smartlayer_api_types::{
 };
 use smartlayer_primitives::{Hash, SessionId};
 
-use crate::error::Error;
+use crate::{error::Error, socket::Socket};
 
 /// The longest answer that is read, in bytes.
-const MAX_ANSWER: usize = 4 << 20;
+pub(crate) const MAX_ANSWER: usize = 4 << 20;
 
 /// A service node or an anchor, by its URL. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
 pub struct ServiceClient {
     http: reqwest::Client,
     url: String,
+    /// The connection, if the service is called over WebSocket.
+    socket: Option<Arc<Socket>>,
 }
 
 /// Request numbers, so that no two requests of this process have the same bytes.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl ServiceClient {
-    /// A client for the service at `url` (`http://…` or `https://…`). Nothing is sent yet.
+    /// A client for the service at `url` (`http://…`, `https://…`, `ws://…` or `wss://…`). Nothing is sent yet. Over WebSocket calls wait
+    /// for each other; clones share the connection.
     pub fn new(url: impl Into<String>) -> Self {
         Self::with_http(http_client(Duration::from_secs(30)), url)
     }
 
     /// As [`ServiceClient::new`], with connections that are shared with other clients, and their time limits; see [`http_client`].
     pub fn with_http(http: reqwest::Client, url: impl Into<String>) -> Self {
-        Self { http, url: url.into() }
+        let url = url.into();
+        let socket = (url.starts_with("ws://") || url.starts_with("wss://")).then(|| Arc::new(Socket::new(&url)));
+        Self { http, url, socket }
     }
 
     /// Where the service is.
@@ -79,6 +87,9 @@ impl ServiceClient {
 
     /// Sends one request body, with a payment if there is one.
     pub(crate) async fn post(&self, body: &[u8], payment: Option<&PaymentPayload>) -> Result<Answer, Error> {
+        if let Some(socket) = &self.socket {
+            return socket.post(body, payment).await;
+        }
         let unreachable = |e: reqwest::Error| Error::Unreachable { url: self.url.clone(), reason: in_full(&e) };
         let mut request = self.http.post(&self.url).header("content-type", "application/json").body(body.to_vec());
         if let Some(payment) = payment {
@@ -167,7 +178,7 @@ pub fn http_client(timeout: Duration) -> reqwest::Client {
 }
 
 /// An error with its causes in one line.
-fn in_full(error: &dyn std::error::Error) -> String {
+pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -11,7 +11,7 @@ use serde::{de::DeserializeOwned, Serialize};
 use smartlayer_api_types::{
     rpc::SessionState,
     x402::{self, PaymentPayload, SessionTerms},
-    ErrorCode,
+    Amount, ErrorCode,
 };
 use smartlayer_chain_client::{ChainClient, Keypair};
 use smartlayer_primitives::{
@@ -63,14 +63,30 @@ pub(crate) struct Till {
     turns: Mutex<HashMap<SessionId, Arc<tokio::sync::Mutex<()>>>>,
     /// What nodes told of their terms, by URL.
     terms: Mutex<HashMap<String, Arc<Offer>>>,
+    /// What calls cost that do not cost the least of their method, by URL, method and action.
+    dearer: Mutex<HashMap<Kind, Balance>>,
     /// Which key signs for which node.
     service_keys: Mutex<HashMap<AccountId, AccountId>>,
 }
 
+/// Calls that cost the same: a service's URL, a method, and an action if there is one.
+type Kind = (String, String, Option<String>);
+
+/// The most kinds of calls whose price is remembered.
+const MAX_KINDS: usize = 10_000;
+
 /// A node's terms and prices.
 struct Offer {
     terms: SessionTerms,
-    prices: BTreeMap<String, Balance>,
+    /// By method and class.
+    prices: BTreeMap<String, BTreeMap<String, Amount>>,
+}
+
+impl Offer {
+    /// What a call of the method costs at least; nothing if it is free.
+    fn least(&self, method: &str) -> Option<Balance> {
+        self.prices.get(method)?.values().map(|price| price.0).min()
+    }
 }
 
 /// An answer that was paid for, its receipt checked.
@@ -102,6 +118,7 @@ impl Till {
             record: Mutex::new(record),
             turns: Default::default(),
             terms: Default::default(),
+            dearer: Default::default(),
             service_keys: Default::default(),
         }
     }
@@ -113,7 +130,7 @@ impl Till {
     /// Calls a paid method and pays for it from `session`, at most `limit` planck. The receipt is checked before this returns.
     ///
     /// Calls in one session wait for each other; for more at once, open more sessions. If this fails after the promise was sent, the
-    /// next call first asks the node how far it got.
+    /// next call first asks the node how far it got. A call that failed without being charged ends in [`Error::NotCharged`].
     pub async fn call<R: DeserializeOwned>(
         &self,
         service: &ServiceClient,
@@ -122,20 +139,30 @@ impl Till {
         params: impl Serialize,
         limit: Balance,
     ) -> Result<Paid<R>, Error> {
+        let params = serde_json::to_value(params).map_err(|e| Error::Impossible(format!("the parameters: {e}")))?;
+        let action = params.get("action").and_then(serde_json::Value::as_str).map(str::to_owned);
+        let kind = (service.url().to_owned(), method.to_owned(), action);
         let body = request(method, params);
         let turn = self.turn(session);
         let _turn = turn.lock().await;
         let mut book = self.book(&session)?;
-        if book.promised > book.settled {
+        if book.in_doubt {
             let state = service.session_state(session).await?;
             self.synchronise(&mut book, &state).await?;
         }
         let offer = self.offer(service, &book.node).await?;
-        let Some(mut price) = offer.prices.get(method).copied() else {
+        // The node knows the call's class. Until it is known here too, the cheapest is tried, and the node says what it is.
+        let known = lock(&self.dearer).get(&kind).copied();
+        let mut price = known.or_else(|| offer.least(method)).unwrap_or(0);
+        if price == 0 {
             let answer = service.post(&body, None).await?;
-            let result = service.result(&answer)?;
-            return Ok(Paid { result, body: answer.body, receipt: None, latency: answer.latency });
-        };
+            let asked = answer.required.as_ref().and_then(|required| required.offer(&self.genesis));
+            let Some(asked) = asked else {
+                let result = service.result(&answer)?;
+                return Ok(Paid { result, body: answer.body, receipt: None, latency: answer.latency });
+            };
+            price = asked.amount.0;
+        }
         let (mut corrected, mut unknown) = (false, 0);
         loop {
             self.guard(&mut book, price, limit).await?;
@@ -145,12 +172,18 @@ impl Till {
             if let Some(settled) = answer.settlement.as_ref().filter(|s| s.success).and_then(|s| s.extra.as_ref()) {
                 let receipt = SignedReceipt::try_from(&settled.receipt)
                     .map_err(|e| service.nonsense(format!("the receipt: {e}")))?;
-                self.check(&receipt, &book, price, &promise, &answer).await?;
-                book.settled = promise.promise.cumulative;
+                let result = service.result(&answer);
+                // Only what was not delivered is free; what is free is an error.
+                let free = matches!(result, Err(Error::Api { .. })) && receipt.receipt.charged == 0;
+                let amounts = if free { (0, book.settled) } else { (price, promise.promise.cumulative) };
+                self.check(&receipt, &book, amounts, &promise, &answer).await?;
+                (book.settled, book.in_doubt) = (amounts.1, false);
                 self.record().put(book)?;
-                let result = service.result(&answer).map_err(|e| match e {
-                    Error::Api { url, error } => Error::Charged { url, error, receipt: Box::new(receipt.clone()) },
-                    other => other,
+                self.remember(kind, price, offer.least(method));
+                let result = result.map_err(|e| match (e, Box::new(receipt.clone())) {
+                    (Error::Api { url, error }, receipt) if free => Error::NotCharged { url, error, receipt },
+                    (Error::Api { url, error }, receipt) => Error::Charged { url, error, receipt },
+                    (other, _) => other,
                 })?;
                 return Ok(Paid { result, body: answer.body, receipt: Some(receipt), latency: answer.latency });
             }
@@ -184,6 +217,16 @@ impl Till {
         }
     }
 
+    /// Remembers what a call costs, if it is more than the least for its method.
+    fn remember(&self, kind: Kind, price: Balance, least: Option<Balance>) {
+        let mut dearer = lock(&self.dearer);
+        if least == Some(price) {
+            dearer.remove(&kind);
+        } else if dearer.len() < MAX_KINDS {
+            dearer.insert(kind, price);
+        }
+    }
+
     /// Whether the price is within the limit, and within what is left.
     async fn guard(&self, book: &mut Book, price: Balance, limit: Balance) -> Result<(), Error> {
         if price > limit {
@@ -207,17 +250,18 @@ impl Till {
         let cumulative = book.settled.saturating_add(price);
         let promise = Promise { session: book.session, cumulative, call_hash: call_hash(body), ticks: None };
         book.promised = book.promised.max(cumulative);
+        book.in_doubt = true;
         self.record().put(book.clone())?;
         let signature = self.signer.sign_payload(&promise, &self.genesis);
         Ok(SignedPromise { promise, signature })
     }
 
-    /// Every sentence of the receipt.
+    /// Every sentence of the receipt. The amounts are what the call should cost, and what is owed in total after it.
     async fn check(
         &self,
         signed: &SignedReceipt,
         book: &Book,
-        price: Balance,
+        (price, cumulative): (Balance, Balance),
         promise: &SignedPromise,
         answer: &Answer,
     ) -> Result<(), Error> {
@@ -232,8 +276,8 @@ impl Till {
         if receipt.charged != price {
             return bad("it charges another price than agreed");
         }
-        if receipt.cumulative != promise.cumulative {
-            return bad("it names another amount than was promised");
+        if receipt.cumulative != cumulative {
+            return bad("it names another amount than is owed");
         }
         if receipt.request_hash != promise.call_hash {
             return bad("it is for another request");
@@ -283,6 +327,7 @@ impl Till {
         }
         book.settled = owed;
         book.promised = book.promised.max(owed);
+        book.in_doubt = false;
         Ok(())
     }
 
@@ -293,8 +338,7 @@ impl Till {
             Some(offer) => offer,
             None => {
                 let answer = service.session_terms().await?;
-                let prices = answer.prices.into_iter().map(|(name, price)| (name, price.0)).collect();
-                let offer = Arc::new(Offer { terms: answer.terms, prices });
+                let offer = Arc::new(Offer { terms: answer.terms, prices: answer.prices });
                 self.terms().insert(service.url().to_owned(), offer.clone());
                 offer
             }

@@ -59,9 +59,11 @@ codes! {
     BodyTooLarge = -32011, "body_too_large", 413, "Send a smaller request.";
     /// The service is stopping.
     ShuttingDown = -32012, "shutting_down", 503, "Ask another node.";
+    /// The batch has more requests than the service takes at once.
+    BatchTooLarge = -32013, "batch_too_large", 200, "Send it in smaller batches.";
 
     /// The method is paid for, and no promise came with the request.
-    PaymentRequired = 4020, "payment_required", 402, "Sign a promise as PAYMENT-REQUIRED says and send it in PAYMENT-SIGNATURE.";
+    PaymentRequired = 4020, "payment_required", 402, "Sign a promise as PAYMENT-REQUIRED says and send it in PAYMENT-SIGNATURE, or as the last parameter, payment.";
     /// PAYMENT-SIGNATURE is not the base64 JSON of an x402 payment of this scheme.
     PaymentMalformed = 4021, "payment_malformed", 400, "Send base64 JSON as the x402 reference describes.";
     /// The payment names another scheme, asset or x402 version than this service offers.
@@ -77,7 +79,7 @@ codes! {
     /// The signature is not the session signer's over this promise.
     BadSignature = 4027, "bad_signature", 402, "Sign with the key that the payer named when opening the session.";
     /// The promise binds another request than the one it came with.
-    OtherRequest = 4028, "other_request", 402, "Sign the blake2-256 of exactly the bytes that are sent as the body.";
+    OtherRequest = 4028, "other_request", 402, "Sign the blake2-256 of exactly the bytes that are sent; for a payment in the parameters, without it.";
     /// The cumulative amount is not the amount owed so far plus this call's price, or more.
     CumulativeTooLow = 4029, "cumulative_too_low", 402, "Promise at least the amount that the session state in accepts shows, plus the price.";
     /// The cumulative amount is more than what the session holds.
@@ -88,10 +90,7 @@ codes! {
     StaleChainView = 4032, "stale_chain_view", 402, "Ask another node until this one is connected again; node_info shows since when it is not.";
     /// Promises with ticks are not taken yet.
     TicksUnsupported = 4033, "ticks_unsupported", 402, "Sign a promise without a tick commitment.";
-    /// Paid methods are answered to HTTP POST only.
-    PaymentNeedsHttp = 4034, "payment_needs_http", 402, "Send the request by HTTP POST with PAYMENT-SIGNATURE.";
-    /// Paid methods are not answered in batches: a promise binds exactly one request.
-    PaymentInBatch = 4035, "payment_in_batch", 402, "Send paid requests one by one.";
+    // 4034 and 4035 meant that payments need HTTP, and a request each. They do not any more, and the numbers stay unused.
     /// The promise raises what the session owes by more than this call costs.
     Overpaid = 4036, "overpaid", 402, "Promise the amount owed so far plus exactly the price.";
     /// The session was not opened for this token type, whose issuer has a share in the payments; or it was opened for another type.
@@ -126,6 +125,10 @@ codes! {
     UnknownSelection = 4050, "unknown_selection", 200, "token_describe lists the selections.";
     /// The token script has no such card, or the card no such view.
     UnknownCard = 4051, "unknown_card", 200, "token_describe lists the cards and their views.";
+    /// Another request of the batch failed. Nothing was charged, and so nothing delivered.
+    BatchNotCharged = 4058, "batch_not_charged", 200, "Send those of the batch again that did not fail.";
+    /// Key operations are not taken in batches, because what was executed cannot be taken back.
+    OperationInBatch = 4059, "operation_in_batch", 200, "Send the key operation by itself.";
 
     /// No commitment covers the operation yet, or it never happened.
     NotCommitted = 4060, "not_committed", 200, "Ask again when the period's commitment is on the chain.";

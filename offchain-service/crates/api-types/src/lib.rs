@@ -8,6 +8,7 @@
 //! JSON numbers lose digits; bytes and hashes are hex with `0x`; accounts are SS58.
 
 pub mod error;
+pub mod inband;
 pub mod json;
 pub mod rpc;
 pub mod x402;

@@ -543,8 +543,8 @@ pub struct SessionTermsAnswer {
     pub network: String,
     /// What the payer signs for, and to whom.
     pub terms: SessionTerms,
-    /// What the paid methods cost, in planck.
-    pub prices: BTreeMap<String, Amount>,
+    /// What the paid methods cost, in planck: by method, and by the class that a call falls into: `query`, `call` or `operation`.
+    pub prices: BTreeMap<String, BTreeMap<String, Amount>>,
 }
 
 /// Parameters of `session_state`.

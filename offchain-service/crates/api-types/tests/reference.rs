@@ -77,8 +77,8 @@ fn camel(name: &str) -> String {
 fn reference() -> String {
     let mut out = String::from(
         "# Services: methods and error codes\n\n\
-         JSON-RPC 2.0 over HTTP POST and WebSocket at `/`; parameters by name. Paid methods take HTTP POST and the headers of\n\
-         [x402](../integrate/README.md). Amounts are decimal strings in planck (1 SLT = 10^12), hashes and bytes hex with `0x`,\n\
+         JSON-RPC 2.0 over HTTP POST and WebSocket at `/`; parameters by name. Payments travel in the headers of\n\
+         [x402](../integrate/README.md), or in the parameters. Amounts are decimal strings in planck (1 SLT = 10^12), hashes and bytes hex with `0x`,\n\
          accounts SS58. This file is written from the source by a test.\n\n\
          ## Methods\n\n| method | what it does: parameters → answer |\n| --- | --- |\n",
     );

@@ -11,6 +11,9 @@
 //! Each rule is one file under `rules/`. They run from the cheapest to the dearest and the signature comes last, so that a replayed
 //! or senseless promise costs a node a few comparisons.
 //!
+//! [`Account`] is what is kept of a session: which promise is earned, and which one still waits for its answer. What is claimable never
+//! exceeds what was charged for answers.
+//!
 //! A promise must raise the amount owed by *exactly* the price. Less would be unpaid work. More would, when two calls of one payer
 //! cross on their way, charge the earlier one's price to the later one; so it is refused too, and the error tells the expected
 //! amount: whoever lost count signs again.
@@ -50,8 +53,7 @@
 //!     fresh: true,
 //!     block: 1_000,
 //!     accepted: 20,
-//!     token_type: 7,
-//!     shares_revenue: false,
+//!     called: &[(7, false)],
 //!     price: 10,
 //!     call_hash: &call,
 //! };
@@ -62,9 +64,11 @@
 //! assert_eq!(accept(&again, &promise), Err(Rejection::CumulativeTooLow { expected: 40, found: 30 }));
 //! ```
 
+mod account;
 mod rejection;
 mod rules;
 
+pub use account::Account;
 pub use rejection::Rejection;
 
 use smartlayer_primitives::{
@@ -90,13 +94,11 @@ pub struct Check<'a> {
     pub fresh: bool,
     /// The block as of which the chain was last seen.
     pub block: BlockNumber,
-    /// The token type that is called.
-    pub token_type: TokenTypeId,
-    /// Whether its issuer has a share in the payments for calls now.
-    pub shares_revenue: bool,
+    /// The token types that are called, and of each whether its issuer has a share in the payments for calls now.
+    pub called: &'a [(TokenTypeId, bool)],
     /// The highest cumulative amount accepted so far, in planck.
     pub accepted: Balance,
-    /// What the call costs, in planck.
+    /// What the call costs, or all calls together that one promise pays, in planck.
     pub price: Balance,
     /// [`smartlayer_primitives::promise::call_hash`] of the request.
     pub call_hash: &'a Hash,

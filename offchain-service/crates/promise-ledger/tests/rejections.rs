@@ -78,8 +78,7 @@ fn outcome(
         session,
         fresh: true,
         block: 100 - EXPIRY_MARGIN - 1,
-        token_type: 7,
-        shares_revenue: false,
+        called: &[(7, false)],
         accepted: 500,
         price: 50,
         call_hash: &CALL,
@@ -97,7 +96,7 @@ fn the_right_promise_is_accepted() {
     assert_eq!(outcome(last, Some(&session()), &signed(promise(1000))), Ok(Accepted { cumulative: 1000, charged: 50 }));
     // From a session for the type, with or without a share.
     assert_eq!(outcome(|_| (), Some(&for_type(7)), &signed(promise(550))), good);
-    assert_eq!(outcome(|check| check.shares_revenue = true, Some(&for_type(7)), &signed(promise(550))), good);
+    assert_eq!(outcome(|check| check.called = &[(7, true)], Some(&for_type(7)), &signed(promise(550))), good);
     // A node that lost its records goes on from what the chain paid out.
     let lost = |check: &mut Check<'_>| check.accepted = 0;
     assert_eq!(outcome(lost, Some(&session()), &signed(promise(150))), Ok(Accepted { cumulative: 150, charged: 50 }));
@@ -122,7 +121,7 @@ fn every_rejection_has_its_code_and_its_words() {
     type Change = fn(&mut Check<'_>);
     let same: Change = |_| ();
     let stale: Change = |check| check.fresh = false;
-    let shared: Change = |check| check.shares_revenue = true;
+    let shared: Change = |check| check.called = &[(7, true)];
     let late: Change = |check| check.block += 1;
     let at_the_end: Change = |check| check.block = u32::MAX;
     let exhausted: Change = |check| check.accepted = 951;

@@ -90,8 +90,8 @@ proptest! {
             };
             let before = accepted.max(session.claimed());
             let check = Check {
-                genesis: &GENESIS, node: &node, session_id: &SESSION, session: Some(&session), fresh, block: 1, token_type: 7,
-                shares_revenue: false, accepted, price,
+                genesis: &GENESIS, node: &node, session_id: &SESSION, session: Some(&session), fresh, block: 1, called: &[(7, false)],
+                accepted, price,
                 call_hash: &promise.promise.call_hash,
             };
             match accept(&check, &promise) {

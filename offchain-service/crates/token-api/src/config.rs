@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use smartlayer_api_types::Amount;
 use smartlayer_ethereum::{ChainConfig, ChainId};
 use smartlayer_primitives::{sla::Objectives, AccountId, Balance, TemplateId, SLT};
 use url::Url;
+
+use crate::methods::PAID;
 
 /// The HTTP and WebSocket server.
 #[derive(Clone, Debug, Deserialize)]
@@ -20,8 +22,10 @@ pub struct RpcConfig {
     pub max_response_bytes: u32,
     /// How many connections at once. Default: 1000.
     pub max_connections: u32,
-    /// How many paid calls are worked on at once; more are refused as `overloaded`. Default: 256.
+    /// How many paid calls are worked on at once, those of batches counted one by one; more are refused as `overloaded`. Default: 256.
     pub max_paid_calls: usize,
+    /// The most requests in one JSON-RPC batch. Default: 100.
+    pub max_batch: u32,
     /// Web origins that may call from a browser; `*` is all. Default: `["*"]`, since nothing here relies on cookies.
     pub cors_origins: Vec<String>,
 }
@@ -34,45 +38,80 @@ impl Default for RpcConfig {
             max_response_bytes: 1 << 20,
             max_connections: 1000,
             max_paid_calls: 256,
+            max_batch: 100,
             cors_origins: vec!["*".into()],
         }
     }
 }
 
-/// What calls cost, in planck.
+/// What a call costs depends on what it takes to answer it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Reading.
+    Query,
+    /// An action that leaves no record.
+    Call,
+    /// A key operation: executed once, recorded, and proved against the chain later.
+    Operation,
+}
+
+impl Class {
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Call => "call",
+            Self::Operation => "operation",
+        }
+    }
+}
+
+/// What calls cost, in planck, by class. Calls of a class that costs 0 are free: no payment is asked for.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prices {
-    /// A call of `token_attributes`, `token_select` or `token_view`. Default: 0.001 SLT.
-    pub token_attributes: Amount,
-    /// A call of `token_call`. Default: 0.01 SLT.
-    pub token_call: Amount,
+    /// Reading, like `token_attributes`. Default: 0.001 SLT.
+    pub query: Amount,
+    /// An action that is not recorded, of `token_call`. Default: 0.002 SLT.
+    pub call: Amount,
+    /// A key operation. At least 1, because the receipt that is recorded names the session that paid. Default: 0.01 SLT.
+    #[serde(deserialize_with = "at_least_one")]
+    pub operation: Amount,
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+    let amount = Amount::deserialize(deserializer)?;
+    match amount.0 {
+        0 => Err(serde::de::Error::custom("a key operation costs at least 1 planck")),
+        _ => Ok(amount),
+    }
 }
 
 impl Default for Prices {
     fn default() -> Self {
-        Self { token_attributes: Amount(SLT / 1000), token_call: Amount(SLT / 100) }
+        Self { query: Amount(SLT / 1000), call: Amount(SLT / 500), operation: Amount(SLT / 100) }
     }
 }
 
 impl Prices {
-    /// The price of a method; nothing if it is free.
-    pub fn of(&self, method: &str) -> Option<Balance> {
-        use smartlayer_api_types::rpc::method;
-        match method {
-            method::TOKEN_ATTRIBUTES | method::TOKEN_SELECT | method::TOKEN_VIEW => Some(self.token_attributes.0),
-            method::TOKEN_CALL => Some(self.token_call.0),
-            _ => None,
+    /// The price of a class, in planck.
+    pub fn of(&self, class: Class) -> Balance {
+        match class {
+            Class::Query => self.query.0,
+            Class::Call => self.call.0,
+            Class::Operation => self.operation.0,
         }
     }
 
-    /// All paid methods with their prices.
-    pub fn all(&self) -> BTreeMap<String, Amount> {
-        use smartlayer_api_types::rpc::method;
-        [method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_VIEW, method::TOKEN_CALL]
-            .into_iter()
-            .filter_map(|m| self.of(m).map(|price| (m.to_owned(), Amount(price))))
-            .collect()
+    /// The prices of a method's classes, by their names; nothing if it is none that is paid for.
+    pub(crate) fn of_method(&self, method: &str) -> Option<BTreeMap<String, Amount>> {
+        let (_, classes) = PAID.iter().find(|(name, _)| *name == method)?;
+        Some(classes.iter().map(|class| (class.name().to_owned(), Amount(self.of(*class)))).collect())
+    }
+
+    /// All paid methods with the prices of their classes.
+    pub(crate) fn all(&self) -> BTreeMap<String, BTreeMap<String, Amount>> {
+        PAID.iter().filter_map(|(name, _)| Some(((*name).to_owned(), self.of_method(name)?))).collect()
     }
 }
 
@@ -89,6 +128,9 @@ pub struct PaymentConfig {
     pub claim_above: Amount,
     /// Everything that is owed is claimed at least this often, in seconds; zero is never. Default: 3600.
     pub claim_interval_seconds: u64,
+    /// How many failing calls of a session are not charged, for each charged call one more, up to this again. Further ones are charged like
+    /// calls that succeed, because finding out is work. Default: 64.
+    pub max_uncharged_failures: u32,
     /// Chain nodes that claim what sessions owe if their payers close them while this node is away: their JSON-RPC over HTTP. Default:
     /// none.
     pub watchtowers: Vec<Url>,
@@ -101,6 +143,7 @@ impl Default for PaymentConfig {
             max_chain_age_seconds: 60,
             claim_above: Amount(10 * SLT),
             claim_interval_seconds: 3600,
+            max_uncharged_failures: 64,
             watchtowers: Vec::new(),
         }
     }

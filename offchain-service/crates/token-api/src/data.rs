@@ -17,6 +17,7 @@ use smartlayer_primitives::{
     promise::SignedPromise,
     AccountId, Balance, Hash, InstanceId, OperationKind, Period, SessionId,
 };
+use smartlayer_promise_ledger::Account;
 use smartlayer_store::{Batch, Store, StoreError, Table};
 use tokio::sync::watch;
 
@@ -35,8 +36,10 @@ macro_rules! tables {
 }
 
 tables! {
-    /// The highest promise of each session.
+    /// The highest promise of each session that was earned.
     Promises = "promises": SessionId => SignedPromise;
+    /// The sessions with a promise whose call is not answered, or with failures that were not charged.
+    Unearned = "unearned": SessionId => StoredUnearned;
     /// The answers to key operations, by session and cumulative amount, for whoever asks again.
     Answers = "answers": (SessionId, Balance) => Settled;
     /// The assignments that name this node.
@@ -49,6 +52,12 @@ tables! {
     Outbox = "outbox": Hash => InstanceId;
     /// Proofs of committed operations, by instance, kind and period.
     Proofs = "proofs": (InstanceId, OperationKind, Period) => StoredProof;
+}
+
+#[derive(Default, Encode, Decode)]
+struct StoredUnearned {
+    pending: Option<SignedPromise>,
+    failures: u32,
 }
 
 #[derive(Encode, Decode)]
@@ -105,21 +114,34 @@ impl Data {
 
     // Sessions
 
-    /// The highest promise of a session.
-    pub async fn promise(&self, session: SessionId) -> Result<Option<SignedPromise>, ApiError> {
-        self.store.get::<Promises>(&session).map_err(read)
+    /// What is known of a session's promises.
+    pub async fn account(&self, session: SessionId) -> Result<Account, ApiError> {
+        self.stored_account(session)
+    }
+
+    fn stored_account(&self, session: SessionId) -> Result<Account, ApiError> {
+        let earned = self.store.get::<Promises>(&session).map_err(read)?;
+        let StoredUnearned { pending, failures } =
+            self.store.get::<Unearned>(&session).map_err(read)?.unwrap_or_default();
+        Ok(Account { earned, pending, failures })
     }
 
     /// The sessions that promised something.
-    pub fn promised_sessions(&self) -> Result<Vec<SessionId>, ApiError> {
-        let all = self.store.range::<Promises>(.., MAX_READ).map_err(read)?;
-        Ok(all.into_iter().map(|(id, _)| id).collect())
+    pub fn promised_sessions(&self) -> Result<BTreeSet<SessionId>, ApiError> {
+        let earned = self.store.range::<Promises>(.., MAX_READ).map_err(read)?;
+        let unearned = self.store.range::<Unearned>(.., MAX_READ).map_err(read)?;
+        Ok(earned.into_iter().map(|(id, _)| id).chain(unearned.into_iter().map(|(id, _)| id)).collect())
     }
 
-    /// Keeps a promise in place of the one before.
-    pub async fn keep_promise(&self, promise: SignedPromise) -> Result<(), ApiError> {
+    /// Keeps what is known of these sessions' promises in place of what was, all together.
+    pub async fn keep_accounts(
+        &self,
+        accounts: impl IntoIterator<Item = (SessionId, Account)>,
+    ) -> Result<(), ApiError> {
         let mut batch = Batch::new();
-        batch.put::<Promises>(&promise.promise.session, &promise);
+        for (session, account) in accounts {
+            put_account(&mut batch, &session, &account);
+        }
         self.commit(batch).await
     }
 
@@ -127,7 +149,7 @@ impl Data {
     pub async fn forget_session(&self, session: SessionId) -> Result<(), ApiError> {
         let answers = self.store.range::<Answers>((session, 0)..=(session, Balance::MAX), MAX_READ).map_err(read)?;
         let mut batch = Batch::new();
-        batch.delete::<Promises>(&session);
+        batch.delete::<Promises>(&session).delete::<Unearned>(&session);
         for (key, _) in answers {
             batch.delete::<Answers>(&key);
         }
@@ -141,11 +163,14 @@ impl Data {
 
     // Operations
 
-    /// Keeps an operation of this node, the answer that it was paid for, and that it has to be told, all together.
+    /// Keeps an operation of this node, the answer that earns its promise, and that it has to be told, all together.
     pub async fn executed(&self, operation: Operation, settled: Settled) -> Result<(), ApiError> {
         let hash = operation.payload_hash(&self.genesis);
         let receipt = &settled.receipt.receipt;
         let mut batch = Batch::new();
+        let mut account = self.stored_account(receipt.session)?;
+        account.earn(1);
+        put_account(&mut batch, &receipt.session, &account);
         batch
             .put::<Operations>(&(operation.instance, hash), &operation)
             .put::<Outbox>(&hash, &operation.instance)
@@ -319,6 +344,18 @@ impl Data {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<InstanceId, (bool, u64)>> {
         self.kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+fn put_account(batch: &mut Batch, session: &SessionId, account: &Account) {
+    let Account { earned, pending, failures } = account;
+    match earned {
+        Some(promise) => batch.put::<Promises>(session, promise),
+        None => batch.delete::<Promises>(session),
+    };
+    match (pending, failures) {
+        (None, 0) => batch.delete::<Unearned>(session),
+        _ => batch.put::<Unearned>(session, &StoredUnearned { pending: pending.clone(), failures: *failures }),
+    };
 }
 
 /// Whether `account` serves the instance, and how many of its shards it holds.

@@ -1,5 +1,7 @@
 //! Following the chain: one finalised block after the other, what it changes for this node.
 
+use std::collections::BTreeSet;
+
 use smartlayer_api_types::{ApiError, ErrorCode};
 use smartlayer_primitives::{SessionId, SLT};
 
@@ -20,7 +22,7 @@ async fn follow(node: &Node) {
     // Sessions that promised something before the last stop: what happened to them since?
     let mut resuming = node.data.promised_sessions().unwrap_or_else(|e| {
         tracing::error!(error = %e, "could not read the kept promises");
-        Vec::new()
+        Default::default()
     });
     resume(node, &mut resuming).await;
     catch_up(node).await;
@@ -74,7 +76,7 @@ async fn watch_status(node: &Node) {
 
 /// Takes sessions up again that are on disk, or forgets them if they were closed meanwhile. Those that could not be read stay in the
 /// list.
-async fn resume(node: &Node, sessions: &mut Vec<SessionId>) {
+async fn resume(node: &Node, sessions: &mut BTreeSet<SessionId>) {
     for id in std::mem::take(sessions) {
         match node.sessions.get(node, id).await {
             Ok(_) => {}
@@ -85,7 +87,7 @@ async fn resume(node: &Node, sessions: &mut Vec<SessionId>) {
             }
             Err(e) => {
                 tracing::warn!(session = ?id, error = %e, "could not take a session up again yet");
-                sessions.push(id);
+                sessions.insert(id);
             }
         }
     }

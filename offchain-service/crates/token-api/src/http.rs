@@ -1,8 +1,9 @@
 //! One port for HTTP and WebSocket: jsonrpsee serves JSON-RPC, and a layer in front of it takes payments.
 //!
-//! The layer looks at POST bodies only. A single request of a paid method never reaches jsonrpsee: it is priced, its payment
-//! taken, and the answer's bytes are built here, because the receipt signs exactly those bytes. Everything else passes through,
-//! and jsonrpsee knows the paid methods only as ones that refuse, so that no way around the layer serves them unpaid.
+//! The layer looks at POST bodies only. A request of a paid method, or a batch with one, never reaches jsonrpsee: it is priced, its
+//! payment taken, and the answer's bytes are built here, because the receipt signs exactly those bytes. Everything else passes through.
+//! Behind jsonrpsee's parser [`crate::inband`] answers paid methods whose payments are in their parameters, as over WebSocket; jsonrpsee
+//! itself knows no paid method, so that no way around the two serves them unpaid.
 
 use std::{
     future::Future,
@@ -16,30 +17,43 @@ use http::{header, HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use jsonrpsee::{
     core::BoxError,
-    server::{HttpBody, HttpRequest, HttpResponse, RpcModule, Server, ServerConfig, ServerHandle},
+    server::{
+        middleware::rpc::RpcServiceBuilder, BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, RpcModule, Server,
+        ServerConfig, ServerHandle,
+    },
     types::ErrorObjectOwned,
 };
+use serde::Deserialize;
 use serde_json::Value;
 use smartlayer_api_types::{
+    inband,
     rpc::{self, Outcome, Version},
     x402, ApiError, ErrorCode,
 };
+use smartlayer_primitives::promise::call_hash;
 use tokio::sync::TryAcquireError;
 use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{config::RpcConfig, methods, node::Node};
+use crate::{config::RpcConfig, inband::InBandLayer, methods, node::Node, paid::Asked};
 
 /// Starts to listen; stops when the handle is stopped or dropped. Returns the address that it listens on.
-pub(crate) async fn serve(node: Arc<Node>) -> std::io::Result<(std::net::SocketAddr, ServerHandle)> {
+pub(crate) async fn listen(node: Arc<Node>) -> std::io::Result<(std::net::SocketAddr, ServerHandle)> {
     let config = node.config.rpc.clone();
     let server_config = ServerConfig::builder()
         .max_request_body_size(config.max_request_bytes)
         .max_response_body_size(config.max_response_bytes)
         .max_connections(config.max_connections)
+        .set_batch_request_config(BatchRequestConfig::Limit(config.max_batch))
         .build();
     let layers = tower::ServiceBuilder::new().layer(cors(&config)).layer(PaymentLayer { node: node.clone() });
-    let server = Server::builder().set_config(server_config).set_http_middleware(layers).build(config.listen).await?;
+    let in_band = RpcServiceBuilder::new().layer(InBandLayer { node: node.clone() });
+    let server = Server::builder()
+        .set_config(server_config)
+        .set_http_middleware(layers)
+        .set_rpc_middleware(in_band)
+        .build(config.listen)
+        .await?;
     let address = server.local_addr()?;
     Ok((address, server.start(module(node))))
 }
@@ -68,12 +82,6 @@ fn module(node: Arc<Node>) -> RpcModule<Arc<Node>> {
             };
             node.metrics.call(name, outcome.as_ref().err().map(|e| e.code));
             outcome.map_err(error_object)
-        });
-        registered.expect("the names differ; qed");
-    }
-    for name in methods::PAID {
-        let registered = module.register_method(name, |_, _, _| -> Result<Value, ErrorObjectOwned> {
-            Err(error_object(ErrorCode::PaymentNeedsHttp.into()))
         });
         registered.expect("the names differ; qed");
     }
@@ -138,67 +146,88 @@ where
                 }
                 Err(e) => return Err(e),
             };
-            match paid_request(&body) {
-                Paid::No => {
+            let payment = parts.headers.get(x402::PAYMENT_SIGNATURE).cloned();
+            match payable(&node, &body, payment.is_some()) {
+                Ok(None) => {
                     let body = HttpBody::new(http_body_util::Full::new(body));
                     inner.call(HttpRequest::from_parts(parts, body)).await
                 }
-                Paid::InBatch => Ok(Answer::error(Value::Null, &ErrorCode::PaymentInBatch.into()).into_response()),
-                Paid::Yes(request) => {
-                    let payment = parts.headers.get(x402::PAYMENT_SIGNATURE).cloned();
-                    Ok(serve_paid(node, body, request, payment).await)
+                Ok(Some(asked)) => {
+                    let payment = payment.map(|header| Bytes::copy_from_slice(header.as_bytes()));
+                    Ok(serve(node, asked, payment).await.into_response())
                 }
+                Err(error) => Ok(Answer::error(Value::Null, &error).into_response()),
             }
         })
     }
 }
 
-/// Whether a body asks for something that is paid.
-enum Paid {
-    No,
-    Yes(rpc::Request),
-    InBatch,
-}
-
-fn paid_request(body: &[u8]) -> Paid {
-    let is_paid = |request: &rpc::Request| methods::PAID.contains(&request.method.as_str());
+/// What a body asks for, if that can cost something. Requests with payments in their parameters are another's, see [`crate::inband`].
+fn payable(node: &Node, body: &Bytes, has_header: bool) -> Result<Option<Asked>, ApiError> {
+    let is_payable = |request: &rpc::Request| methods::is_payable(&request.method);
+    let pays_in_band = |request: &rpc::Request| {
+        !has_header && request.params.as_ref().is_some_and(|params| params.get(inband::PAYMENT).is_some())
+    };
+    let hash = call_hash(body);
     if body.trim_ascii_start().first() == Some(&b'[') {
-        // What does not parse here is none of ours; in a batch jsonrpsee refuses paid methods by itself too.
-        let batch: Vec<rpc::Request> = serde_json::from_slice(body).unwrap_or_default();
-        return if batch.iter().any(is_paid) { Paid::InBatch } else { Paid::No };
+        // What does not parse here is none of ours.
+        let Ok(elements) = serde_json::from_slice::<Vec<Value>>(body) else { return Ok(None) };
+        let requests: Vec<_> = elements.into_iter().map(element).collect();
+        let payable: Vec<_> = requests.iter().flatten().filter(|request| is_payable(request)).collect();
+        if payable.is_empty() || payable.iter().any(|request| pays_in_band(request)) {
+            return Ok(None);
+        }
+        let max = node.config.rpc.max_batch as usize;
+        if requests.len() > max {
+            return Err(ApiError::new(ErrorCode::BatchTooLarge, format!("a batch has at most {max} requests")));
+        }
+        return Ok(Some(Asked { hash, requests, batch: true }));
     }
     match serde_json::from_slice::<rpc::Request>(body) {
-        Ok(request) if is_paid(&request) => Paid::Yes(request),
-        _ => Paid::No,
+        Ok(request) if is_payable(&request) && !pays_in_band(&request) => {
+            check_id(&request.id)?;
+            Ok(Some(Asked { hash, requests: vec![Ok(request)], batch: false }))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// One request of a batch.
+fn element(value: Value) -> Result<rpc::Request, ApiError> {
+    let request = rpc::Request::deserialize(value);
+    let request = request.map_err(|e| ApiError::new(ErrorCode::InvalidRequest, e.to_string()))?;
+    check_id(&request.id)?;
+    Ok(request)
+}
+
+fn check_id(id: &Value) -> Result<(), ApiError> {
+    match id {
+        Value::Number(_) | Value::String(_) | Value::Null => Ok(()),
+        _ => Err(ApiError::new(ErrorCode::InvalidRequest, "id is a number, a string or null")),
     }
 }
 
 /// Works in a task of its own: a client that hangs up does not interrupt what it paid for.
-async fn serve_paid(node: Arc<Node>, body: Bytes, request: rpc::Request, payment: Option<HeaderValue>) -> HttpResponse {
-    let id = request.id.clone();
-    if !matches!(id, Value::Number(_) | Value::String(_) | Value::Null) {
-        let error = ApiError::new(ErrorCode::InvalidRequest, "id is a number, a string or null");
-        return Answer::error(Value::Null, &error).into_response();
-    }
-    let permit = match node.paid_calls.clone().try_acquire_owned() {
-        Ok(permit) => permit,
+pub(crate) async fn serve(node: Arc<Node>, asked: Asked, payment: Option<Bytes>) -> Answer {
+    let id = asked.id();
+    let most = u32::try_from(node.config.rpc.max_paid_calls).unwrap_or(u32::MAX);
+    let calls = u32::try_from(asked.payable()).unwrap_or(u32::MAX).min(most);
+    let permits = match node.paid_calls.clone().try_acquire_many_owned(calls) {
+        Ok(permits) => permits,
         Err(e) => {
             let code = match e {
                 TryAcquireError::Closed => ErrorCode::ShuttingDown,
                 TryAcquireError::NoPermits => ErrorCode::Overloaded,
             };
-            return Answer::error(id, &code.into()).into_response();
+            return Answer::error(id, &code.into());
         }
     };
     let tasks = node.tasks.clone();
     let work = tasks.spawn(async move {
-        let _permit = permit;
-        crate::paid::answer(&node, &body, request, payment.as_ref().map(HeaderValue::as_bytes)).await
+        let _permits = permits;
+        crate::paid::answer(&node, asked, payment.as_deref()).await
     });
-    match work.await {
-        Ok(answer) => answer.into_response(),
-        Err(_) => Answer::error(id, &ErrorCode::Internal.into()).into_response(),
-    }
+    work.await.unwrap_or_else(|_| Answer::error(id, &ErrorCode::Internal.into()))
 }
 
 /// An HTTP answer to a paid request.

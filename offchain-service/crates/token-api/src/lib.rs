@@ -2,14 +2,15 @@
 //!
 //! Serves token instances as TokenAPIs over JSON-RPC, takes a promise for every paid call, and cashes the promises in.
 //!
-//! **The one invariant: no work is done for what is not owed, and nothing that is owed is lost.** A promise is checked and on disk
-//! before its call is worked on; a key operation, its receipt and its answer reach the disk together, before the caller hears of it;
+//! **The one invariant: no work is done for what is not promised, nothing is charged for what was not delivered, and nothing that was
+//! earned is lost.** A promise is checked and on disk before its call is worked on, and earned by the answer; a key operation, its receipt and its answer reach the disk together, before the caller hears of it;
 //! whoever asks again with the same promise gets the same answer and is not charged again.
 //!
 //! | module | what it does |
 //! | --- | --- |
 //! | `http` | one port for HTTP and WebSocket; takes payments in front of jsonrpsee |
-//! | `paid` | a paid call from its request to its receipt |
+//! | `inband` | payments in parameters, for WebSocket |
+//! | `paid` | a paid call, or a batch, from its request to its receipt |
 //! | `payments`, `sessions` | what is owed, by session; the rules are in `smartlayer-promise-ledger` |
 //! | `methods` | what each JSON-RPC method does |
 //! | `evaluate` | token scripts, and what they read of Ethereum-compatible chains |
@@ -28,6 +29,7 @@ mod data;
 mod evaluate;
 mod follow;
 mod http;
+mod inband;
 mod inbound;
 mod instances;
 mod methods;
@@ -45,6 +47,6 @@ mod settle;
 mod watchtowers;
 
 pub use chain::{Chain, Status};
-pub use config::{Config, EvmConfig, OnboardingConfig, PaymentConfig, Prices, RpcConfig};
+pub use config::{Class, Config, EvmConfig, OnboardingConfig, PaymentConfig, Prices, RpcConfig};
 pub use instances::record_validator;
 pub use service::{Parts, RunError, ServiceNode, StartError};

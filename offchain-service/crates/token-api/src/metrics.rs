@@ -18,6 +18,7 @@ pub struct Metrics {
     promises: ByReason,
     operations: ByReason,
     claims: ByReason,
+    failures: ByReason,
     placements: ByReason,
     watchtowers: ByReason,
     /// Seconds from the request to the answer of paid calls.
@@ -48,6 +49,7 @@ impl Metrics {
             promises: Default::default(),
             operations: Default::default(),
             claims: Default::default(),
+            failures: Default::default(),
             placements: Default::default(),
             watchtowers: Default::default(),
             paid_seconds,
@@ -64,6 +66,11 @@ impl Metrics {
         registry.register("promises", "Promises, by whether and why not they were accepted", metrics.promises.clone());
         registry.register("operations", "Key operations, by what happened to them", metrics.operations.clone());
         registry.register("claims", "Claims on the chain, by outcome", metrics.claims.clone());
+        registry.register(
+            "failed_calls",
+            "Paid calls that failed, by whether they were charged",
+            metrics.failures.clone(),
+        );
         registry.register("placements", "Placements by anchors, by outcome", metrics.placements.clone());
         registry.register("watchtowers", "Claims given to watchtowers, by outcome", metrics.watchtowers.clone());
         // From the start, so that the first refusal shows as an increase.
@@ -90,6 +97,11 @@ impl Metrics {
     /// Counts a promise that came with a call; no code is accepted.
     pub(crate) fn promise(&self, error: Option<ErrorCode>) {
         self.promises.get_or_create(&[("outcome", error.map_or("accepted", ErrorCode::name))]).inc();
+    }
+
+    /// Counts a call that failed after its promise was accepted.
+    pub(crate) fn failed_call(&self, free: bool) {
+        self.failures.get_or_create(&[("charged", if free { "no" } else { "yes" })]).inc();
     }
 
     pub(crate) fn operation(&self, outcome: &'static str) {

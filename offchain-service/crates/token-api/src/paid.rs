@@ -1,14 +1,34 @@
-//! A paid call from its request to its receipt.
+//! A paid call, or a batch with paid calls, from its request to its receipt.
 //!
 //! The order is the point: can the node do it at all → is the payment right → is the promise on disk → do the work → sign the
-//! receipt. So nobody pays for what is refused beforehand, and no work is done for what is not owed yet.
+//! receipt. So nobody pays for what is refused beforehand, and no work is done for what is not promised yet.
+//!
+//! **Nothing is charged for what was not delivered.** The promise is pending while its call is worked on, and earned by the answer;
+//! see [`smartlayer_promise_ledger::Account`]. If the work ends in an error, the promise is let go, on disk too, before the caller hears of it,
+//! and the receipt says so: charged 0, and the cumulative amount from before. The next call promises that amount plus its price again.
+//! Claims, closings and watchtowers know earned promises only. A caller that makes too many calls fail pays for them; its receipt says so.
 //!
 //! A promise pays for one request. Whoever sends the same request with the same promise again gets the same answer, or the work
 //! that failed the first time, and is never charged twice.
+//!
+//! **A batch is paid by one promise**, over the whole body's bytes, for the sum of the prices. All paid elements are worked on at the
+//! same time, so that what they read of chains shares round trips, and it is all or nothing: if one fails, nothing is charged, and
+//! those that did not fail are answered with `batch_not_charged` instead. Free elements are answered as ever. Key operations are not
+//! taken in batches: what was executed cannot be taken back.
+//!
+//! A call whose class has the price 0 is free: no payment is asked for.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        Arc, OnceLock,
+    },
+    time::Instant,
+};
 
 use bytes::Bytes;
+use futures::future::join_all;
 use serde_json::Value;
 use smartlayer_api_types::{
     rpc::{self, Outcome},
@@ -17,23 +37,56 @@ use smartlayer_api_types::{
 };
 use smartlayer_primitives::{
     payload::blake2_256,
-    promise::{call_hash, SignedPromise},
+    promise::SignedPromise,
     receipt::{Executed, Receipt, SignedReceipt},
     Balance, Hash,
 };
-
 use tokio::sync::MutexGuard;
 
 use crate::{
+    config::Class,
     http::{self, Answer},
     methods::{self, Work},
     node::Node,
-    payments,
+    payments::{self, Payment},
     sessions::Entry,
 };
 
 /// How long a client is told that an answer may take, in seconds.
 const MAX_TIMEOUT_SECONDS: u32 = 30;
+
+/// What somebody asks, with at least one method among it that can cost something.
+pub(crate) struct Asked {
+    /// What a promise for it binds.
+    pub hash: Hash,
+    /// The requests; an error stands for what is none.
+    pub requests: Vec<Result<rpc::Request, ApiError>>,
+    /// Whether they came as a batch, and are answered as one.
+    pub batch: bool,
+}
+
+impl Asked {
+    /// How many of the requests can cost something.
+    pub fn payable(&self) -> usize {
+        self.requests.iter().flatten().filter(|request| methods::is_payable(&request.method)).count()
+    }
+
+    /// The id of the one request; null for a batch.
+    pub fn id(&self) -> Value {
+        match self.requests.first() {
+            Some(Ok(request)) if !self.batch => request.id.clone(),
+            _ => Value::Null,
+        }
+    }
+
+    /// For people: what is paid for.
+    fn name(&self) -> &'static str {
+        match self.requests.first() {
+            Some(Ok(request)) if !self.batch => methods::name(&request.method),
+            _ => "batch",
+        }
+    }
+}
 
 /// An answer that was paid for, and its receipt.
 #[derive(Clone, Debug, PartialEq, Eq, codec::Encode, codec::Decode)]
@@ -61,35 +114,39 @@ impl Settled {
     }
 }
 
-/// The answer to a request of a paid method.
-pub(crate) async fn answer(node: &Arc<Node>, body: &Bytes, request: rpc::Request, payment: Option<&[u8]>) -> Answer {
+/// The answer to what is asked, and perhaps paid for.
+pub(crate) async fn answer(node: &Arc<Node>, asked: Asked, payment: Option<&[u8]>) -> Answer {
     let started = Instant::now();
-    let method = methods::PAID.iter().find(|m| **m == request.method).copied().unwrap_or("unknown");
-    let id = request.id.clone();
-    let outcome = attempt(node, body, request, payment).await;
-    node.metrics.call(method, outcome.as_ref().err().map(|refused| refused.error.code));
+    let (id, name) = (asked.id(), asked.name());
+    let answer = match attempt(node, asked, payment).await {
+        Ok(answer) => answer,
+        Err(refused) => {
+            node.metrics.call(name, Some(refused.error.code));
+            refused.into_answer(node, id, name)
+        }
+    };
     node.metrics.paid_seconds.observe(started.elapsed().as_secs_f64());
-    outcome.unwrap_or_else(|refused| refused.into_answer(node, id, method))
+    answer
 }
 
-/// Why a call was not answered.
+/// Why nothing was answered.
 struct Refused {
     error: ApiError,
-    /// What the call costs.
+    /// What it all costs.
     price: Balance,
     /// The session that should have paid, if it was found.
     entry: Option<Arc<Entry>>,
 }
 
 impl Refused {
-    fn into_answer(self, node: &Node, id: Value, method: &'static str) -> Answer {
+    fn into_answer(self, node: &Node, id: Value, name: &'static str) -> Answer {
         let Self { error, price, entry } = self;
         let mut answer = Answer::error(id, &error);
         if error.code.is_payment() {
             let mut terms = node.terms();
             terms.session_state = entry.map(|e| e.state().describe(e.id));
             let resource = Resource {
-                url: format!("{}#{method}", node.url()),
+                url: format!("{}#{name}", node.url()),
                 description: None,
                 mime_type: Some("application/json".into()),
             };
@@ -110,71 +167,315 @@ impl Refused {
     }
 }
 
-async fn attempt(
-    node: &Arc<Node>,
-    body: &Bytes,
-    request: rpc::Request,
-    payment: Option<&[u8]>,
-) -> Result<Answer, Refused> {
-    let price = node.config.prices.of(&request.method).unwrap_or_default();
-    let refuse = |error: ApiError| Refused { error, price, entry: None };
+/// One request of what was asked: where it stands in a batch, and what it takes to answer it.
+struct Part {
+    place: usize,
+    id: Value,
+    method: &'static str,
+    task: Task,
+}
+
+enum Task {
+    /// No request.
+    Malformed(ApiError),
+    /// A free method.
+    Free(String, Option<Value>),
+    /// A call that costs nothing.
+    Gratis(Work),
+    /// A call that costs something.
+    Paid(Work, Balance),
+    /// A call that cannot be served.
+    Refused(ApiError),
+    /// A call that can be served, in a batch with one that cannot.
+    Spoilt,
+}
+
+impl Part {
+    async fn prepare(node: &Node, place: usize, request: Result<rpc::Request, ApiError>, batch: bool) -> Self {
+        let rpc::Request { id, method, params, .. } = match request {
+            Ok(request) => request,
+            Err(e) => return Self { place, id: Value::Null, method: "unknown", task: Task::Malformed(e) },
+        };
+        let name = methods::name(&method);
+        let task = if !methods::is_payable(&method) {
+            Task::Free(method, params)
+        } else {
+            match methods::prepare(node, &method, params).await {
+                Err(e) => Task::Refused(e),
+                Ok(work) if batch && work.class() == Class::Operation => {
+                    Task::Refused(ErrorCode::OperationInBatch.into())
+                }
+                Ok(work) => match node.config.prices.of(work.class()) {
+                    0 => Task::Gratis(work),
+                    price => Task::Paid(work, price),
+                },
+            }
+        };
+        Self { place, id, method: name, task }
+    }
+
+    fn price(&self) -> Balance {
+        match &self.task {
+            Task::Paid(_, price) => *price,
+            _ => 0,
+        }
+    }
+
+    /// The bytes of its answer, at most `limit`, and its error if there is one.
+    async fn answer(self, node: &Arc<Node>, room: &AtomicUsize) -> (usize, Bytes, Option<ErrorCode>) {
+        let Self { place, id, method, task } = self;
+        let outcome = match task {
+            Task::Free(name, params) => methods::free(node, &name, params).await.map(Outcome::Result),
+            Task::Gratis(work) | Task::Paid(work, _) => unrecorded(node, work).await,
+            Task::Malformed(e) | Task::Refused(e) => Err(e),
+            Task::Spoilt => Err(ErrorCode::BatchNotCharged.into()),
+        };
+        let fits = outcome.and_then(|outcome| {
+            let body = http::body(id.clone(), outcome);
+            let left = room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(body.len()));
+            left.map(|_| body).map_err(|_| too_large(node))
+        });
+        let (body, code) = match fits {
+            Ok(body) => (body, None),
+            Err(e) => (http::body(id, Outcome::Error(e.to_object())), Some(e.code)),
+        };
+        node.metrics.call(method, code);
+        (place, body, code)
+    }
+}
+
+fn too_large(node: &Node) -> ApiError {
+    let reason = format!("the answer has more than {} bytes", node.config.rpc.max_response_bytes);
+    ApiError::new(ErrorCode::EvaluationFailed, reason)
+}
+
+async fn attempt(node: &Arc<Node>, asked: Asked, payment: Option<&[u8]>) -> Result<Answer, Refused> {
+    let Asked { hash, requests, batch } = asked;
+    let refuse_before = |error: ApiError| Refused { error, price: 0, entry: None };
     let genesis = node.chain.genesis();
-    let request_hash = call_hash(body);
 
     let payment = payment.map(|header| read_payment(node, header)).transpose();
     if let Ok(Some(promise)) = &payment {
         // What was answered before is answered again, whatever has changed since.
-        if let Some((settled, entry)) = answered_before(node, promise, request_hash).await.map_err(refuse)? {
+        if let Some((settled, entry)) = answered_before(node, promise, hash).await.map_err(refuse_before)? {
             return Ok(settled.into_answer(&genesis, &entry));
         }
     }
-    let work = methods::prepare(node, &request.method, request.params).await.map_err(refuse)?;
+    let prepared = requests.into_iter().enumerate().map(|(place, request)| Part::prepare(node, place, request, batch));
+    let mut parts = join_all(prepared).await;
+    let price = parts.iter().map(Part::price).fold(0, Balance::saturating_add);
+    let refuse = |error: ApiError| Refused { error, price, entry: None };
+    let spoilt = parts.iter().any(|part| matches!(part.task, Task::Refused(_)));
+    if price == 0 || spoilt {
+        for part in parts.iter_mut().filter(|part| part.price() > 0) {
+            part.task = Task::Spoilt;
+        }
+        return Ok(unpaid(node, parts, batch).await);
+    }
     let promise = payment.and_then(|p| p.ok_or_else(|| ErrorCode::PaymentRequired.into())).map_err(|error| {
         if error.code != ErrorCode::PaymentRequired {
             node.metrics.promise(Some(error.code));
         }
         refuse(error)
     })?;
-
     let entry = node.sessions.get(node, promise.promise.session).await.map_err(|error| {
         node.metrics.promise(Some(error.code));
         refuse(error)
     })?;
+    let (paid, free): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| part.price() > 0);
+    // Before the turn: a free method may wait for the session's turn itself.
+    let room = AtomicUsize::new(node.config.rpc.max_response_bytes as usize);
+    let free = join_all(free.into_iter().map(|part| part.answer(node, &room))).await;
+
     let mut turn = wait_for_turn(node, &entry, &promise).await.map_err(refuse)?;
     if let Some(settled) = turn.as_ref().filter(|settled| settled.answers(&promise)) {
         payments::check_signature(node, &entry, &promise).map_err(refuse)?;
         return Ok(settled.clone().into_answer(&genesis, &entry));
     }
-    let accepted = payments::accept(node, &entry, &promise, request_hash, work.token(), price).await;
+    let called: BTreeSet<_> = paid.iter().filter_map(called).collect();
+    let called: Vec<_> = called.into_iter().collect();
+    let accepted = payments::accept(node, &entry, &promise, hash, &called, price).await;
     node.metrics.promise(accepted.as_ref().err().map(|e| e.code));
-    accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
+    let payment = accepted.map_err(|error| Refused { error, price, entry: Some(entry.clone()) })?;
 
-    let settle = |outcome: Outcome, executed: Option<Executed>| {
-        let (status, limit) = match &outcome {
-            Outcome::Result(_) => (200, node.config.rpc.max_response_bytes as usize),
-            // Errors are short; what is long in them is the id that was sent.
-            Outcome::Error(e) => (ErrorCode::from_code(e.code).map_or(200, ErrorCode::http_status), usize::MAX),
-        };
-        let body = http::body(request.id.clone(), outcome);
-        if body.len() > limit {
-            let reason = format!("the answer has more than {limit} bytes");
-            return Err(ApiError::new(ErrorCode::EvaluationFailed, reason));
-        }
-        Ok(settle(node, &promise, price, executed, body, status))
+    let till = Till { node, entry: &entry, promise: &promise, payment };
+    let settled = match batch {
+        true => till.many(paid, free, &room).await,
+        false => till.one(paid).await,
     };
-    let done = match work {
-        Work::Attributes(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
-        Work::Select(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
-        Work::View(work) => work.run(node).await.and_then(|result| settle(Outcome::Result(result), None)),
-        Work::Call(work) => work.run(node, &settle).await,
-    };
-    let settled = match done {
-        Ok(settled) => settled,
-        Err(e) if is_final(e.code) => settle(Outcome::Error(e.to_object()), None).map_err(&refuse)?,
-        Err(e) => return Err(refuse(e)),
-    };
+    let settled = settled.map_err(refuse)?;
     *turn = Some(settled.clone());
     Ok(settled.into_answer(&genesis, &entry))
+}
+
+/// The token type that a paid call is of, and whether its issuer has a share in the payments.
+fn called(part: &Part) -> Option<(smartlayer_primitives::TokenTypeId, bool)> {
+    match &part.task {
+        Task::Paid(work, _) => {
+            let (id, token) = work.token();
+            Some((id, !token.spec.revenue_share.is_zero()))
+        }
+        _ => None,
+    }
+}
+
+/// The answer when no payment is taken.
+async fn unpaid(node: &Arc<Node>, parts: Vec<Part>, batch: bool) -> Answer {
+    let room = AtomicUsize::new(node.config.rpc.max_response_bytes as usize);
+    let answers = join_all(parts.into_iter().map(|part| part.answer(node, &room))).await;
+    match answers.first() {
+        Some((_, body, code)) if !batch => {
+            let status = code.map_or(200, ErrorCode::http_status);
+            Answer { status, body: body.clone(), headers: Vec::new() }
+        }
+        _ => Answer { status: 200, body: array(answers), headers: Vec::new() },
+    }
+}
+
+/// The bytes of a batch's answer, in the requests' order.
+fn array(mut answers: Vec<(usize, Bytes, Option<ErrorCode>)>) -> Bytes {
+    answers.sort_by_key(|(place, ..)| *place);
+    let mut body = Vec::with_capacity(2 + answers.iter().map(|(_, body, _)| body.len() + 1).sum::<usize>());
+    for (place, answer, _) in &answers {
+        body.push(if *place == 0 { b'[' } else { b',' });
+        body.extend_from_slice(answer);
+    }
+    body.push(b']');
+    body.into()
+}
+
+/// The outcome of work that records nothing.
+async fn unrecorded(node: &Node, work: Work) -> Result<Outcome, ApiError> {
+    let taken = OnceLock::new();
+    // Without a receipt nothing can be recorded: settling hands out the outcome and then refuses.
+    let settle = |outcome: Outcome, executed: Option<Executed>| -> Result<Settled, ApiError> {
+        if executed.is_none() {
+            let _ = taken.set(outcome);
+        }
+        Err(ErrorCode::OperationInBatch.into())
+    };
+    let ended = work.run(node, &settle).await;
+    match (taken.into_inner(), ended) {
+        (Some(outcome), _) => Ok(outcome),
+        (None, Err(e)) => Err(e),
+        (None, Ok(_)) => Err(ErrorCode::Internal.into()),
+    }
+}
+
+/// Works for a payment that was taken. Whoever has it holds the session's turn.
+struct Till<'a> {
+    node: &'a Arc<Node>,
+    entry: &'a Arc<Entry>,
+    promise: &'a SignedPromise,
+    payment: Payment,
+}
+
+impl Till<'_> {
+    /// One call.
+    async fn one(self, paid: Vec<Part>) -> Result<Settled, ApiError> {
+        let Some(Part { id, method, task: Task::Paid(work, _), .. }) = paid.into_iter().next() else {
+            return Err(ErrorCode::Internal.into());
+        };
+        let limit = self.node.config.rpc.max_response_bytes as usize;
+        let settle = |outcome: Outcome, executed: Option<Executed>| {
+            let body = http::body(id.clone(), outcome);
+            if body.len() > limit {
+                return Err(too_large(self.node));
+            }
+            Ok(self.sign(self.full(), executed, body, 200))
+        };
+        let done = work.run(self.node, &settle).await;
+        self.node.metrics.call(method, done.as_ref().err().map(|e| e.code));
+        match done {
+            Ok(settled) => {
+                self.entry.earned(1);
+                Ok(settled)
+            }
+            Err(e) => {
+                let free = self.failed(1, is_own_fault(e.code), &e).await?;
+                let (status, body) = (e.code.http_status(), http::body(id, Outcome::Error(e.to_object())));
+                Ok(self.sign(if free { self.nothing() } else { self.full() }, None, body, status))
+            }
+        }
+    }
+
+    /// A batch, with the answers to its free parts.
+    async fn many(
+        self,
+        paid: Vec<Part>,
+        free: Vec<(usize, Bytes, Option<ErrorCode>)>,
+        room: &AtomicUsize,
+    ) -> Result<Settled, ApiError> {
+        let ids: Vec<_> = paid.iter().map(|part| part.id.clone()).collect();
+        let count = u32::try_from(paid.len()).unwrap_or(u32::MAX);
+        let mut answers = join_all(paid.into_iter().map(|part| part.answer(self.node, room))).await;
+        let codes: Vec<_> = answers.iter().filter_map(|(_, _, code)| *code).collect();
+        let amounts = if let Some(first) = codes.first() {
+            let own_fault = codes.iter().all(|code| is_own_fault(*code));
+            let free = self.failed(count, own_fault, &ApiError::from(*first)).await?;
+            // Nothing was charged: what was found is kept back with it.
+            if free {
+                let spoilt = ApiError::from(ErrorCode::BatchNotCharged);
+                for ((_, body, code), id) in answers.iter_mut().zip(ids).filter(|((_, _, code), _)| code.is_none()) {
+                    *body = http::body(id, Outcome::Error(spoilt.to_object()));
+                    *code = Some(spoilt.code);
+                }
+            }
+            if free {
+                self.nothing()
+            } else {
+                self.full()
+            }
+        } else {
+            self.entry.earned(count);
+            self.full()
+        };
+        answers.extend(free);
+        Ok(self.sign(amounts, None, array(answers), 200))
+    }
+
+    /// What is charged for what was delivered, and what the session owes then.
+    fn full(&self) -> (Balance, Balance) {
+        (self.payment.charged, self.promise.promise.cumulative)
+    }
+
+    /// That nothing is charged, and what the session owes.
+    fn nothing(&self) -> (Balance, Balance) {
+        (0, self.entry.state().owed())
+    }
+
+    /// So many calls have failed, this is why. Returns whether that is not charged. If the promise was earned before, when the same request
+    /// was answered, that stays so, and it can be asked for again.
+    async fn failed(&self, calls: u32, own_fault: bool, error: &ApiError) -> Result<bool, ApiError> {
+        if self.payment.earned {
+            return Err(error.clone());
+        }
+        let free = payments::failed(self.node, self.entry, calls, own_fault).await?;
+        self.node.metrics.failed_call(free);
+        Ok(free)
+    }
+
+    /// The answer with its receipt: what is charged, and what the session owes in total after it.
+    fn sign(
+        &self,
+        (charged, cumulative): (Balance, Balance),
+        operation: Option<Executed>,
+        body: Bytes,
+        status: u16,
+    ) -> Settled {
+        let Self { node, promise, .. } = self;
+        let receipt = Receipt {
+            node: node.account.clone(),
+            session: promise.promise.session,
+            charged,
+            cumulative,
+            request_hash: promise.promise.call_hash,
+            result_hash: blake2_256(&body),
+            operation,
+        };
+        let signature = node.service_key.sign_payload(&receipt, &node.chain.genesis());
+        Settled { body: body.into(), status, receipt: SignedReceipt { receipt, signature } }
+    }
 }
 
 /// Waits until the calls of this session that came before are answered. Only who can sign for the session may wait: nobody else can
@@ -192,10 +493,9 @@ async fn wait_for_turn<'a>(
     Ok(entry.turn.lock().await)
 }
 
-/// Whether an error is the answer to the call. The others are failures of this node: the same request with the same promise may be
-/// sent again until it is answered.
-fn is_final(code: ErrorCode) -> bool {
-    !matches!(
+/// Whether a call failed through no fault of the caller or the script: that is never charged.
+fn is_own_fault(code: ErrorCode) -> bool {
+    matches!(
         code,
         ErrorCode::EvmFailure
             | ErrorCode::Internal
@@ -240,26 +540,4 @@ async fn answered_before(
     let entry = node.sessions.get(node, p.session).await?;
     payments::check_signature(node, &entry, promise)?;
     Ok(Some((settled, entry)))
-}
-
-/// The answer with its receipt.
-fn settle(
-    node: &Node,
-    promise: &SignedPromise,
-    price: Balance,
-    operation: Option<Executed>,
-    body: Bytes,
-    status: u16,
-) -> Settled {
-    let receipt = Receipt {
-        node: node.account.clone(),
-        session: promise.promise.session,
-        charged: price,
-        cumulative: promise.promise.cumulative,
-        request_hash: promise.promise.call_hash,
-        result_hash: blake2_256(&body),
-        operation,
-    };
-    let signature = node.service_key.sign_payload(&receipt, &node.chain.genesis());
-    Settled { body: body.into(), status, receipt: SignedReceipt { receipt, signature } }
 }

@@ -1,29 +1,48 @@
 //! Between the ledger, which decides, and the store, which remembers: a promise is on disk before anybody works for it.
 
 use smartlayer_api_types::{ApiError, ErrorCode};
-use smartlayer_primitives::{promise::SignedPromise, token::TokenType, Balance, Hash, TokenTypeId};
-use smartlayer_promise_ledger::{accept as decide, Check, Rejection};
+use smartlayer_primitives::{promise::SignedPromise, Balance, Hash, TokenTypeId};
+use smartlayer_promise_ledger::{accept as decide, Account, Check, Rejection};
 
 use crate::{node::Node, sessions::Entry};
 
-/// Accepts the promise for a call of this token type and makes it durable, or says why not. The caller holds the session's turn.
+/// What a promise pays.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payment {
+    /// What the call costs, in planck.
+    pub charged: Balance,
+    /// Whether the promise was earned before, by an answer to the same request.
+    pub earned: bool,
+}
+
+/// Accepts the promise for calls of these token types and makes it durable, or says why not. Of each type it is said whether its issuer has
+/// a share. The caller holds the session's turn.
 pub(crate) async fn accept(
     node: &Node,
     entry: &Entry,
     promise: &SignedPromise,
     request: Hash,
-    (token_type, token): (TokenTypeId, &TokenType),
+    called: &[(TokenTypeId, bool)],
     price: Balance,
-) -> Result<(), ApiError> {
+) -> Result<Payment, ApiError> {
     let state = entry.state();
-    if state.last.as_ref().is_some_and(|last| last.promise == promise.promise) && promise.promise.call_hash == request {
-        // Accepted before, but not answered: the node failed or was stopped. It owes the work.
-        return check_signature(node, entry, promise);
+    if state.account.is_pending(&promise.promise) && promise.promise.call_hash == request {
+        // Accepted before, but not answered: the node was stopped. It owes the work.
+        check_signature(node, entry, promise)?;
+        return Ok(Payment { charged: promise.promise.cumulative.saturating_sub(state.owed()), earned: false });
+    }
+    if state.account.earned.as_ref().is_some_and(|earned| earned.promise == promise.promise)
+        && promise.promise.call_hash == request
+    {
+        // Answered before, but the answer was not kept.
+        check_signature(node, entry, promise)?;
+        return Ok(Payment { charged: price, earned: true });
     }
     let status = node.chain.status();
     if state.is_closing(status.finalized) {
         return Err(ApiError::new(ErrorCode::SessionClosing, "this node is closing the session"));
     }
+    let before = state.account.before(&promise.promise, price, state.session.claimed());
     let check = Check {
         genesis: &node.chain.genesis(),
         node: &node.account,
@@ -31,22 +50,46 @@ pub(crate) async fn accept(
         session: Some(&state.session),
         fresh: status.is_fresh(node.config.payment.max_chain_age()),
         block: status.finalized,
-        token_type,
-        shares_revenue: !token.spec.revenue_share.is_zero(),
-        accepted: state.owed(),
+        called,
+        accepted: before,
         price,
         call_hash: &request,
     };
-    decide(&check, promise).map_err(|rejection| rejected(&rejection, check.expected()))?;
-    node.data.keep_promise(promise.clone()).await?;
-    entry.promised(promise.clone());
+    let accepted = decide(&check, promise).map_err(|rejection| rejected(&rejection, check.expected()))?;
+    let mut account = state.account;
+    account.accept(promise.clone(), before);
+    keep(node, entry, account).await?;
+    Ok(Payment { charged: accepted.charged, earned: false })
+}
+
+/// So many calls that one promise paid for have failed, by the node's own fault or not. Returns whether that is not charged; then the
+/// promise is let go, on disk as well. The caller holds the session's turn.
+pub(crate) async fn failed(node: &Node, entry: &Entry, calls: u32, own_fault: bool) -> Result<bool, ApiError> {
+    let mut account = entry.state().account;
+    let free = match own_fault {
+        true => {
+            account.let_go();
+            true
+        }
+        false => account.fail(calls, node.config.payment.max_uncharged_failures),
+    };
+    keep(node, entry, account).await?;
+    Ok(free)
+}
+
+async fn keep(node: &Node, entry: &Entry, account: Account) -> Result<(), ApiError> {
+    node.data.keep_accounts([(entry.id, account.clone())]).await?;
+    entry.set_account(account);
     Ok(())
 }
 
 /// Whether the session's signer signed the promise.
 pub(crate) fn check_signature(node: &Node, entry: &Entry, promise: &SignedPromise) -> Result<(), ApiError> {
     let state = entry.state();
-    if state.last.as_ref() == Some(promise) || promise.verify(&node.chain.genesis(), &state.session.signer) {
+    let Account { earned, pending, .. } = &state.account;
+    if [earned, pending].contains(&&Some(promise.clone()))
+        || promise.verify(&node.chain.genesis(), &state.session.signer)
+    {
         return Ok(());
     }
     Err(rejected(&Rejection::BadSignature { signer: state.session.signer }, 0))

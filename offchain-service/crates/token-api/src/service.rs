@@ -122,7 +122,7 @@ impl ServiceNode {
         if let Err(e) = node.instances.refresh_anchors(&node).await {
             tracing::warn!(error = %e, "the anchors are not known yet");
         }
-        let listening = http::serve(node.clone()).await;
+        let listening = http::listen(node.clone()).await;
         let (address, server) =
             listening.map_err(|source| StartError::Listen { address: node.config.rpc.listen, source })?;
         let own = || format!("http://{address}").parse().expect("an address makes a URL; qed");
@@ -184,6 +184,9 @@ impl ServiceNode {
             tracing::warn!("stopping with calls in work; what they were paid for is on disk");
         }
         parts.shutdown().await;
+        if let Err(e) = node.sessions.write_earned(&node).await {
+            tracing::error!(error = %e, "stopping without a note of the last answers");
+        }
         outcome
     }
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use smartlayer_api_types::{x402::SessionState, Amount, ApiError, ErrorCode};
-use smartlayer_primitives::{promise::SignedPromise, session::Session, Balance, BlockNumber, SessionId};
+use smartlayer_primitives::{session::Session, Balance, BlockNumber, SessionId};
+use smartlayer_promise_ledger::Account;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use crate::{chain::api_error, node::Node, paid::Settled};
@@ -18,6 +19,9 @@ const MAX_SESSIONS: usize = 100_000;
 
 /// How many calls of one session wait for their turn at most.
 const MAX_QUEUE: usize = 32;
+
+/// Of how many sessions it is written at once what they earned.
+const WRITTEN_AT_ONCE: usize = 1000;
 
 /// The sessions with this node that are in use.
 #[derive(Default)]
@@ -39,8 +43,10 @@ pub(crate) struct Entry {
 pub(crate) struct State {
     /// As last seen on the chain.
     pub session: Session,
-    /// The highest promise, which is on disk.
-    pub last: Option<SignedPromise>,
+    /// Its promises: what is earned, and what still waits for an answer.
+    pub account: Account,
+    /// Whether a promise was earned that the disk has as pending only.
+    unwritten: bool,
     /// Set while this node is closing it: up to this block it may still happen, and no promise is taken.
     pub closing: Option<BlockNumber>,
     /// The cumulative amount of a claim that was made, and its block, which may not be finalised yet.
@@ -48,10 +54,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// What is owed in total: what was promised, or claimed if that is more.
+    /// What is owed in total: what was earned, or claimed if that is more.
     pub fn owed(&self) -> Balance {
-        let promised = self.last.as_ref().map_or(0, |p| p.promise.cumulative);
-        promised.max(self.session.claimed())
+        self.account.owed().max(self.session.claimed())
     }
 
     /// What is owed and was not claimed yet.
@@ -80,7 +85,7 @@ impl State {
             claimed: Amount(self.session.claimed()),
             owed: Amount(self.owed()),
             available: Amount(self.session.deposit.saturating_sub(self.owed())),
-            last_promise: self.last.as_ref().map(Into::into),
+            last_promise: self.account.earned.as_ref().map(Into::into),
             token_type: self.session.issuer.as_ref().map(|issuer| issuer.token_type),
             expires_at: self.session.expires_at,
             closing_at: self.session.closing_at,
@@ -94,9 +99,17 @@ impl Entry {
         self.lock().clone()
     }
 
-    /// Notes a promise that is on disk.
-    pub fn promised(&self, promise: SignedPromise) {
-        self.lock().last = Some(promise);
+    /// Notes what is on disk of its promises.
+    pub fn set_account(&self, account: Account) {
+        let mut state = self.lock();
+        (state.account, state.unwritten) = (account, false);
+    }
+
+    /// Notes that the pending promise is earned by so many calls. The disk gets to know with the next promise, or with the next block.
+    pub fn earned(&self, calls: u32) {
+        let mut state = self.lock();
+        state.account.earn(calls);
+        state.unwritten = true;
     }
 
     /// Takes no more promises up to this block, or takes them again.
@@ -130,8 +143,8 @@ impl Sessions {
             Some(payee) => return Err(ApiError::new(ErrorCode::OtherNode, format!("the session pays {payee}"))),
             None => return Err(ErrorCode::NetworkSession.into()),
         }
-        let last = node.data.promise(id).await?;
-        let state = State { session, last, closing: None, claiming: None };
+        let account = node.data.account(id).await?;
+        let state = State { session, account, unwritten: false, closing: None, claiming: None };
         let new = Arc::new(Entry {
             id,
             state: Mutex::new(state),
@@ -174,6 +187,23 @@ impl Sessions {
                     self.lock().remove(&id);
                     tracing::info!(session = ?id, "a session ended");
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down which promises were earned since they were accepted. Sessions with a call in work are left out: their next promise
+    /// writes it, or the next time.
+    ///
+    /// A node that stops too early for this forgets at most the last answered promise of a session, until its payer pays again.
+    pub async fn write_earned(&self, node: &Node) -> Result<(), ApiError> {
+        let unwritten: Vec<_> = self.all().into_iter().filter(|entry| entry.lock().unwritten).collect();
+        for some in unwritten.chunks(WRITTEN_AT_ONCE) {
+            let held: Vec<_> = some.iter().filter_map(|entry| Some((entry, entry.turn.try_lock().ok()?))).collect();
+            let accounts: Vec<_> = held.iter().map(|(entry, _)| (entry.id, entry.state().account)).collect();
+            node.data.keep_accounts(accounts.clone()).await?;
+            for ((entry, _), (_, account)) in held.iter().zip(accounts) {
+                entry.set_account(account);
             }
         }
         Ok(())

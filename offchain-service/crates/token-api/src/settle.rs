@@ -1,6 +1,6 @@
 //! Cashing in: promises become SLT when a session is to be closed or expires, when it owes much, and from time to time.
 //!
-//! What is owed is on disk, so a claim that fails is simply made again; the chain pays each planck once.
+//! Only earned promises are claimed, whose calls were answered. What is owed is on disk, so a claim that fails is simply made again; the chain pays each planck once.
 
 use std::sync::Arc;
 
@@ -36,6 +36,9 @@ pub(crate) async fn run(node: &Node) {
         let block = *blocks.borrow_and_update();
         let interval = node.config.payment.claim_interval_seconds / SECONDS_PER_BLOCK;
         let round = u64::from(block).checked_div(interval).unwrap_or(0);
+        if let Err(e) = node.sessions.write_earned(node).await {
+            tracing::error!(error = %e, "could not write down what was earned");
+        }
         claim_what_is_due(node, block, round != last_round).await;
         last_round = round;
     }
@@ -48,7 +51,7 @@ async fn claim_what_is_due(node: &Node, block: u32, all: bool) {
         let urgent = state.session.closing_at.is_some() || is_expiring(&state.session, block);
         let much = state.exposure() >= node.config.payment.claim_above.0;
         let due = state.is_claimable(block) && (urgent || much || all);
-        due.then_some((urgent, entry, state.last?))
+        due.then_some((urgent, entry, state.account.earned?))
     });
     let (urgent, others): (Vec<_>, Vec<_>) = due.partition(|(urgent, ..)| *urgent);
     // One that is closing goes alone: no other claim may spoil its transaction.
@@ -104,7 +107,7 @@ async fn settle(node: &Node, entry: &Entry) -> Result<Closed, ApiError> {
     if state.closing == Some(BlockNumber::MAX) {
         return Err(ApiError::new(ErrorCode::SessionClosing, "this node has closed the session"));
     }
-    let last = state.last.clone().filter(|p| p.promise.cumulative > state.session.claimed());
+    let last = state.account.earned.clone().filter(|p| p.promise.cumulative > state.session.claimed());
     let call = promise_settlement::close(entry.id, last.map(Claim::from));
     match node.chain.submit(&node.service_key, call).await {
         Ok(included) => {

@@ -49,7 +49,7 @@ pub(crate) async fn run(node: &Node) {
         let owing = node.sessions.all().into_iter().filter_map(|entry| {
             let state = entry.state();
             let owes = state.exposure() > 0;
-            Some((entry.id, state.last.filter(|_| owes)?))
+            Some((entry.id, state.account.earned.filter(|_| owes)?))
         });
         let owed: HashMap<_, _> = owing.collect();
         let give = watchtowers.iter_mut().map(|watchtower| watchtower.give(node, block, &owed));

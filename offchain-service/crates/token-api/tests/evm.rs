@@ -131,9 +131,10 @@ async fn what_needs_a_chain_that_is_down_is_unavailable_and_the_rest_is_answered
     assert!(!answer.to_string().contains("secret"));
     assert_eq!(answer["blocks"].as_object().unwrap().keys().collect::<Vec<_>>(), ["eip155:1"]);
 
-    // Nothing at all: it is owed for the same promise.
+    // Nothing at all is not charged, and may be asked for again with the same promise.
     let failed = world.paid(&attributes_named(&["down"]), session, 2 * PRICE).await;
-    assert_eq!((failed.code(), failed.settled.clone()), (ErrorCode::EvmFailure, None));
+    assert_eq!(failed.code(), ErrorCode::EvmFailure);
+    assert_eq!(failed.receipt(&attributes_named(&["down"])).receipt.charged, 0);
     let text = String::from_utf8(failed.body).unwrap();
     assert!(text.contains("chain-unanswered") && !text.contains("secret"), "{text}");
     // What nobody could answer is an answer.

@@ -7,7 +7,7 @@ use serde_json::{json, Value};
 use smartlayer_api_types::{
     rpc::{self, Outcome, SessionTermsAnswer, Version},
     x402::{PaymentRequired, Resource, SettlementResponse},
-    Amount, ApiError,
+    ApiError,
 };
 use smartlayer_primitives::{payload::blake2_256, receipt::Receipt, session::Payee, BlockNumber};
 
@@ -76,6 +76,10 @@ enum Character {
     LagsBehind,
     /// Answers that the selection denies the call, and charges.
     Denies,
+    /// Answers so, and does not charge.
+    DeniesFreely,
+    /// Answers, and says that it did not charge.
+    AnswersFreely,
 }
 
 struct FakeNode {
@@ -165,16 +169,22 @@ impl FakeNode {
         if self.character == Character::DropsFirst && count == 0 {
             return axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
+        let free = matches!(self.character, Character::DeniesFreely | Character::AnswersFreely);
+        if free {
+            *lock(&self.owed) = (due - self.price(), None);
+        }
         let outcome = match self.character {
-            Character::Denies => Outcome::Error(ApiError::from(ErrorCode::SelectionDenies).to_object()),
+            Character::Denies | Character::DeniesFreely => {
+                Outcome::Error(ApiError::from(ErrorCode::SelectionDenies).to_object())
+            }
             _ => Outcome::Result(json!({ "answer": 42 })),
         };
         let body = json_rpc(id, outcome);
         let mut receipt = Receipt {
             node: node_account(),
             session: promise.session,
-            charged: self.price(),
-            cumulative: promise.cumulative,
+            charged: if free { 0 } else { self.price() },
+            cumulative: if free { due - self.price() } else { promise.cumulative },
             request_hash: promise.call_hash,
             result_hash: blake2_256(body.as_bytes()),
             operation: None,
@@ -207,7 +217,8 @@ async fn answer(State(node): State<Arc<FakeNode>>, headers: HeaderMap, body: Str
     let request: rpc::Request = serde_json::from_str(&body).unwrap();
     let result = match request.method.as_str() {
         rpc::method::SESSION_TERMS => {
-            let prices = BTreeMap::from([("token_attributes".to_owned(), Amount(PRICE))]);
+            let prices = BTreeMap::from([("query".to_owned(), Amount(PRICE))]);
+            let prices = BTreeMap::from([("token_attributes".to_owned(), prices)]);
             let answer = SessionTermsAnswer { network: x402::network(&GENESIS), terms: node.terms(false), prices };
             serde_json::to_value(answer).unwrap()
         }
@@ -243,6 +254,7 @@ async fn setting_with(character: Character, chain: FakeChain) -> Setting {
         deposit: chain.deposit,
         settled: 0,
         promised: 0,
+        in_doubt: false,
     };
     record.put(book).unwrap();
     let till = Till::new(GENESIS, Box::new(chain), key(9), record);
@@ -324,7 +336,7 @@ async fn every_lie_in_a_receipt_is_noticed() {
 async fn a_debt_needs_our_signature_or_the_chain() {
     let doubtful = |s: &Setting| {
         let mut book = s.book();
-        book.promised = 1;
+        book.in_doubt = true;
         s.till.record().put(book).unwrap();
     };
     let s = setting(Character::ClaimsDebt).await;
@@ -359,6 +371,19 @@ async fn a_charged_refusal_is_counted() {
     let s = setting(Character::Denies).await;
     let Err(Error::Charged { error, receipt, .. }) = s.call(LIMIT).await else { panic!("not charged") };
     assert_eq!((error.code, receipt.receipt.charged, s.book().settled), (ErrorCode::SelectionDenies, PRICE, PRICE));
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_not_charged_leaves_the_count_as_it_was() {
+    let s = setting(Character::DeniesFreely).await;
+    for _ in 0..3 {
+        let Err(Error::NotCharged { error, receipt, .. }) = s.call(LIMIT).await else { panic!("charged") };
+        assert_eq!((error.code, receipt.receipt.charged), (ErrorCode::SelectionDenies, 0));
+        assert_eq!((s.book().settled, s.book().promised, s.book().in_doubt), (0, PRICE, false));
+    }
+    // An answer for nothing is not what was agreed: the promise could still be cashed.
+    let s = setting(Character::AnswersFreely).await;
+    assert!(matches!(s.call(LIMIT).await, Err(Error::BadReceipt { .. })));
 }
 
 #[tokio::test]

@@ -6,10 +6,14 @@ use smartlayer_primitives::session::Session;
 use crate::{Check, Rejection};
 
 pub fn check(check: &Check<'_>, session: &Session) -> Result<(), Rejection> {
-    let called = check.token_type;
-    match session.issuer.as_ref().map(|issuer| issuer.token_type) {
-        Some(token_type) if token_type == called => Ok(()),
-        None if !check.shares_revenue => Ok(()),
-        session => Err(Rejection::OtherToken { called, session }),
+    let opened_for = session.issuer.as_ref().map(|issuer| issuer.token_type);
+    let mut called = check.called.iter();
+    let other = called.find(|(called, shares_revenue)| match opened_for {
+        Some(token_type) => token_type != *called,
+        None => *shares_revenue,
+    });
+    match other {
+        Some((called, _)) => Err(Rejection::OtherToken { called: *called, session: opened_for }),
+        None => Ok(()),
     }
 }

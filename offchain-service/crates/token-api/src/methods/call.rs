@@ -11,6 +11,7 @@ use smartlayer_primitives::{
 use smartlayer_token_script::Context;
 
 use crate::{
+    config::Class,
     evaluate::{self, Chains},
     instances::{holder, Held},
     node::Node,
@@ -47,6 +48,11 @@ impl CallWork {
     /// The token type that is called.
     pub fn token(&self) -> (TokenTypeId, &TokenType) {
         (self.params.instance.token_type, &self.held.token)
+    }
+
+    /// Key operations are recorded, and dear.
+    pub fn class(&self) -> Class {
+        self.kind.map_or(Class::Call, |_| Class::Operation)
     }
 
     /// Does what the action does. `settle` turns the result into the signed answer; for a key operation both are on disk together

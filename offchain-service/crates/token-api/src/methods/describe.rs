@@ -10,7 +10,7 @@ use smartlayer_api_types::{
 };
 
 use super::{attributes::MAX_NAMES, select::MAX_INSTANCES, trust};
-use crate::{node::Node, operations::kind_of};
+use crate::{config::Class, node::Node, operations::kind_of};
 
 pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<TokenDescription, ApiError> {
     let token = node.instances.token(node, params.token_type).await?;
@@ -18,7 +18,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
     check_language(params.language.as_deref())?;
     let language = params.language.as_deref().unwrap_or("en");
     let described = script.describe_in(language);
-    let price = |method: &str| Amount(node.config.prices.of(method).unwrap_or_default());
+    let price = |class: Class| Amount(node.config.prices.of(class));
     let names: Vec<_> = described.attributes.iter().map(|attribute| &attribute.name).collect();
     let mut methods = vec![MethodDescription {
         method: method::TOKEN_ATTRIBUTES.into(),
@@ -35,7 +35,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             }),
             &["instance"],
         ),
-        price: price(method::TOKEN_ATTRIBUTES),
+        price: price(Class::Query),
     }];
     if !described.selections.is_empty() {
         let names: Vec<_> = described.selections.iter().map(|selection| &selection.name).collect();
@@ -55,7 +55,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
                 }),
                 &["tokenType", "indices", "selection"],
             ),
-            price: price(method::TOKEN_SELECT),
+            price: price(Class::Query),
         });
     }
     let shown = described.actions.iter().chain(&described.cards).filter(|card| !card.views.is_empty());
@@ -85,13 +85,14 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
                 }),
                 &["tokenType", "card"],
             ),
-            price: price(method::TOKEN_VIEW),
+            price: price(Class::Query),
         });
     }
     methods.extend(described.actions.into_iter().map(|action| MethodDescription {
         method: method::TOKEN_CALL.into(),
         label: action.label,
         key_operation: kind_of(&token, &action.name).is_some(),
+        price: price(kind_of(&token, &action.name).map_or(Class::Call, |_| Class::Operation)),
         transaction: action.transaction,
         excluded_by: action.exclude,
         params: object(
@@ -104,7 +105,6 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             &["instance", "action"],
         ),
         action: Some(action.name),
-        price: price(method::TOKEN_CALL),
     }));
     let attributes = described.attributes.into_iter().map(|attribute| AttributeDescription {
         label: attribute.label,

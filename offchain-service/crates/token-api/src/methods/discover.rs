@@ -128,10 +128,11 @@ pub(super) fn document(node: &Node) -> Value {
                 "params": params,
                 "result": { "name": result, "schema": { "type": "object" } },
             });
-            if let Some(price) = node.config.prices.of(name) {
+            // By class; see `session_terms`.
+            if let Some(amounts) = node.config.prices.of_method(name) {
                 let network = x402::network(&node.chain.genesis());
                 method["x-payment"] = json!({
-                    "scheme": x402::SCHEME, "network": network, "asset": x402::ASSET, "amount": price.to_string(),
+                    "scheme": x402::SCHEME, "network": network, "asset": x402::ASSET, "amounts": amounts,
                 });
             }
             method
@@ -156,7 +157,8 @@ mod tests {
     #[test]
     fn every_method_is_described_and_no_other() {
         let described: BTreeSet<_> = methods().into_iter().map(|m| m.0).collect();
-        let served: BTreeSet<_> = super::super::FREE.iter().chain(super::super::PAID).copied().collect();
+        let served: BTreeSet<_> =
+            super::super::FREE.iter().chain(super::super::PAID.iter().map(|(name, _)| name)).copied().collect();
         assert_eq!(described, served);
     }
 }

@@ -20,13 +20,13 @@ use std::sync::Arc;
 use serde::{de::DeserializeOwned, Serialize};
 use serde_json::Value;
 use smartlayer_api_types::{
-    rpc::{self, method},
+    rpc::{self, method, Outcome},
     ApiError, ErrorCode,
 };
 
-use smartlayer_primitives::{token::TokenType, TokenTypeId};
+use smartlayer_primitives::{receipt::Executed, token::TokenType, TokenTypeId};
 
-use crate::{node::Node, settle};
+use crate::{config::Class, node::Node, paid::Settled, settle};
 
 /// The methods that cost nothing.
 pub(crate) const FREE: &[&str] = &[
@@ -39,9 +39,28 @@ pub(crate) const FREE: &[&str] = &[
     method::NODE_INFO,
     method::DISCOVER,
 ];
-/// The methods that are paid for.
-pub(crate) const PAID: &[&str] =
-    &[method::TOKEN_ATTRIBUTES, method::TOKEN_SELECT, method::TOKEN_VIEW, method::TOKEN_CALL];
+/// The methods that are paid for, and the classes that a call of each may fall into: what it costs.
+pub(crate) const PAID: &[(&str, &[Class])] =
+    &[
+    (method::TOKEN_ATTRIBUTES, &[Class::Query]),
+    (method::TOKEN_SELECT, &[Class::Query]),
+    (method::TOKEN_VIEW, &[Class::Query]),
+    (method::TOKEN_CALL, &[Class::Call, Class::Operation]),
+];
+
+/// Whether calls of the method can cost something.
+pub(crate) fn is_payable(method: &str) -> bool {
+    PAID.iter().any(|(name, _)| *name == method)
+}
+
+/// The method's name as this program has it; `unknown` if there is no such method.
+pub(crate) fn name(method: &str) -> &'static str {
+    let all = PAID.iter().map(|(name, _)| name).chain(FREE);
+    all.copied().find(|name| *name == method).unwrap_or("unknown")
+}
+
+/// Turns an outcome, and what was executed to get it, into the signed answer.
+pub(crate) type Settle<'a> = dyn Fn(Outcome, Option<Executed>) -> Result<Settled, ApiError> + Send + Sync + 'a;
 
 /// Answers a free method.
 pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> Result<Value, ApiError> {
@@ -81,6 +100,24 @@ impl Work {
             Self::Select(work) => work.token(),
             Self::View(work) => work.token(),
             Self::Call(work) => work.token(),
+        }
+    }
+
+    /// What it costs depends on this.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Attributes(_) | Self::Select(_) | Self::View(_) => Class::Query,
+            Self::Call(work) => work.class(),
+        }
+    }
+
+    /// Does it. What is recorded is on disk with its answer when this returns.
+    pub async fn run(self, node: &Node, settle: &Settle<'_>) -> Result<Settled, ApiError> {
+        match self {
+            Self::Attributes(work) => settle(Outcome::Result(work.run(node).await?), None),
+            Self::Select(work) => settle(Outcome::Result(work.run(node).await?), None),
+            Self::View(work) => settle(Outcome::Result(work.run(node).await?), None),
+            Self::Call(work) => work.run(node, settle).await,
         }
     }
 }
