@@ -35,7 +35,7 @@ pub struct Limits {
     pub call_result: usize,
     /// What the values decoded from one call may take up in memory, in bytes. Default: 1 MiB.
     pub decoded: usize,
-    /// The longest view as HTML, in bytes. Default: 8 MiB.
+    /// The longest view as HTML, in bytes. Default: 2 MiB; the largest published one has 1.6 MB.
     pub view: usize,
     /// The longest argument that a caller may enter, in bytes of its JSON. Default: 16 KiB.
     pub entry: usize,
@@ -59,7 +59,7 @@ impl Default for Limits {
             storage_words: 32,
             call_result: 64 << 10,
             decoded: 1 << 20,
-            view: 8 << 20,
+            view: 2 << 20,
             entry: 16 << 10,
         }
     }

@@ -1,30 +1,12 @@
 //! Every published token script is served, or refused because it uses what is outside of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
+use common::{assert_policy_is_exact, published};
 use smartlayer_token_script::{parse, Context, Evaluation, Limits, Log, Reason, Requests, Step, TokenScript};
-
-/// The scripts, if they are there: they are not part of the tree. Others can be tried with `SMARTLAYER_TOKEN_SCRIPTS=FOLDER`.
-fn published() -> Option<Vec<(String, Vec<u8>)>> {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/tokenscripts");
-    let folder = std::env::var_os("SMARTLAYER_TOKEN_SCRIPTS").map_or(own, PathBuf::from);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: no published token scripts in {}", folder.display());
-        return None;
-    };
-    let mut files: Vec<(String, Vec<u8>)> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_file() && path.extension().is_none_or(|e| e == "xml" || e == "tsml"))
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap()))
-        .filter(|(_, bytes)| bytes.windows(16).any(|w| w == b"tokenscript.org/"))
-        .collect();
-    files.sort();
-    Some(files)
-}
 
 /// Whether the script uses an entity that it declares to be elsewhere, told without the parser.
 fn uses_external_entities(bytes: &[u8]) -> bool {
@@ -159,7 +141,7 @@ fn every_published_script_can_be_described_and_evaluated() {
     assert!(asked > 0);
 }
 
-/// The model holds no view's content, yet every view can be had from the bytes.
+/// The model holds no view's content, yet every view can be had from the bytes, with a policy that lets its programs run.
 #[test]
 fn every_view_of_every_published_script_can_be_read() {
     let Some(files) = published() else { return };
@@ -170,6 +152,7 @@ fn every_view_of_every_published_script_can_be_read() {
             for view in &card.views {
                 let content = script.view(&card.name, view.kind, &view.language, bytes, &|_| None);
                 let content = content.unwrap_or_else(|error| panic!("{file}, {}: {error}", card.name));
+                assert_policy_is_exact(&content, &format!("{file}, {}", card.name));
                 views += 1;
                 bytes_of_views += content.html.len();
                 missing += content.missing.len();
