@@ -96,6 +96,12 @@ pub enum Reason {
         /// Their name.
         name: String,
     },
+    /// A mark says who may see something, in a word that is not known.
+    #[error("sl:access={0:?} is not known; it is owner or public")]
+    UnknownAccess(String),
+    /// A mark where none is heeded, or one that is not known.
+    #[error("a mark {0} that is not heeded here; sl:access goes on ts:attribute, ts:selection, ts:card or ts:action")]
+    UnknownMark(String),
     /// There are more things of a kind than allowed.
     #[error("more than {limit} {kind}")]
     TooMany {
@@ -124,6 +130,8 @@ impl Reason {
             Reason::UnknownNamespace(_) => "unknown-namespace",
             Reason::MissingName { .. } => "missing-name",
             Reason::Duplicate { .. } => "duplicate",
+            Reason::UnknownAccess(_) => "unknown-access",
+            Reason::UnknownMark(_) => "unknown-mark",
             Reason::TooMany { .. } => "too-many",
         }
     }

@@ -38,6 +38,7 @@
 //! ```
 
 mod abi;
+mod access;
 mod action;
 mod entities;
 mod entry;
@@ -55,6 +56,7 @@ mod view;
 mod xml;
 
 pub use abi::{AbiEvent, AbiFunction, AbiType, EventField};
+pub use access::{Access, MARKS};
 pub use action::{ActionError, UnsignedTransaction};
 pub use error::{Reason, ScriptError};
 pub use evaluate::{

@@ -13,8 +13,8 @@ pub use error::AttributeError;
 pub use request::{CallError, EthereumCall, Log, LogQuery, Requests, StorageRead};
 
 use crate::{
-    Argument, As, Attribute, Card, FilterError, Mapping, NotConvertible, Origin, OriginKind, Selection, Source,
-    TokenScript, Value,
+    Argument, As, Attribute, Card, Explanation, FilterError, Mapping, NotConvertible, Origin, OriginKind, Selection,
+    Source, TokenScript, Value,
 };
 
 /// What is known about the instance that a script is evaluated for.
@@ -146,11 +146,53 @@ impl TokenScript {
         }
     }
 
+    /// Starts evaluating what the token's selection needs. What it gives when it is done goes to
+    /// [`TokenScript::is_selected`] and [`TokenScript::explain_selection`].
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError::UnknownSelection`], or what is wrong with its filter.
+    pub fn evaluate_selection<'a>(
+        &'a self,
+        selection: &str,
+        context: &'a Context,
+    ) -> Result<Evaluation<'a>, FilterError> {
+        let filter = self.find_selection(selection)?.filter.as_ref().map_err(Clone::clone)?;
+        let wanted = filter.attributes().into_iter().map(String::from).collect();
+        Ok(self.evaluation(wanted, context, None, BTreeMap::new()))
+    }
+
+    /// Whether an instance with these values satisfies the selection, and how that comes about, part by part.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError::UnknownSelection`], or what is wrong with its filter. That it can't be decided is in the explanation.
+    pub fn explain_selection(
+        &self,
+        selection: &str,
+        context: &Context,
+        values: &Values,
+    ) -> Result<Explanation, FilterError> {
+        let filter = self.find_selection(selection)?.filter.as_ref().map_err(Clone::clone)?;
+        Ok(filter.explain_by(&|name| self.lookup(name, context, values)))
+    }
+
+    fn find_selection(&self, name: &str) -> Result<&Selection, FilterError> {
+        self.selection(name).ok_or_else(|| FilterError::UnknownSelection(crate::value::shorten(name)))
+    }
+
+    fn lookup(&self, name: &str, context: &Context, values: &Values) -> Option<Result<Value, AttributeError>> {
+        match values.get(name) {
+            Some(Err(AttributeError::Unknown(_))) => None,
+            Some(value) => Some(value.clone()),
+            None => self.reserved(name, context).or_else(|| self.ambient(name, context)),
+        }
+    }
+
     /// Whether an instance with these values satisfies the selection. `values` are what [evaluating](TokenScript::evaluate) the
     /// selection's [attributes](crate::Filter::attributes) gave.
     pub fn is_selected(&self, selection: &str, context: &Context, values: &Values) -> Result<bool, FilterError> {
-        let selection = self.selection(selection).ok_or_else(|| FilterError::UnknownSelection(selection.into()))?;
-        self.matches(selection, context, values)
+        self.matches(self.find_selection(selection)?, context, values)
     }
 
     pub(crate) fn matches(
@@ -159,11 +201,7 @@ impl TokenScript {
         context: &Context,
         values: &Values,
     ) -> Result<bool, FilterError> {
-        selection.filter.as_ref().map_err(Clone::clone)?.matches(&|name| match values.get(name) {
-            Some(Err(AttributeError::Unknown(_))) => None,
-            Some(value) => Some(value.clone()),
-            None => self.reserved(name, context).or_else(|| self.ambient(name, context)),
-        })
+        selection.filter.as_ref().map_err(Clone::clone)?.matches(&|name| self.lookup(name, context, values))
     }
 }
 

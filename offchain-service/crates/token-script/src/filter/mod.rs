@@ -146,6 +146,10 @@ impl Filter {
     pub(crate) fn matches(&self, lookup: &Lookup<'_>) -> Result<bool, FilterError> {
         self.root.matches(lookup)
     }
+
+    pub(crate) fn explain_by(&self, lookup: &Lookup<'_>) -> Explanation {
+        self.root.explain(lookup)
+    }
 }
 
 fn find<'a>(name: &str, values: &'a BTreeMap<String, Value>) -> Option<&'a Value> {

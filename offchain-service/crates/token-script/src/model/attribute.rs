@@ -2,7 +2,7 @@
 
 use alloy_primitives::U256;
 
-use crate::{AbiEvent, AbiType, Labels, Part};
+use crate::{AbiEvent, AbiType, Access, Labels, Part};
 
 /// What kind of value an attribute has, as an RFC 4517 syntax.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +77,10 @@ pub struct Attribute {
     pub syntax: Option<Syntax>,
     /// Where its value comes from: the first that has one.
     pub origins: Vec<Origin>,
+    /// What the script says about who may see it, if it does.
+    pub marked: Option<Access>,
+    /// Who may see it by the script: its mark, and what follows from others'.
+    pub access: Access,
     /// The line it starts on.
     pub line: u32,
 }

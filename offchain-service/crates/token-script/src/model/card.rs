@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use serde::Serialize;
 
 use super::{Argument, Attribute, EventQuery, Labels, Selection, Source};
-use crate::AbiType;
+use crate::{AbiType, Access};
 
 /// What a card is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,6 +57,10 @@ pub struct Card {
     pub entries: Vec<Entry>,
     /// The names of what its transaction needs, directly or through attributes.
     pub needed: BTreeSet<String>,
+    /// What the script says about who may use it, if it does.
+    pub marked: Option<Access>,
+    /// Who may use it by the script: its mark, and what follows from others'.
+    pub access: Access,
     /// The line it starts on.
     pub line: u32,
 }

@@ -16,7 +16,7 @@ pub use card::{Card, CardType, Entry, Exchanged, Include, Transaction, View, Vie
 pub use contract::Contract;
 pub use label::{Label, Labels};
 
-use crate::{Filter, FilterSyntaxError, Limits};
+use crate::{Access, Filter, FilterSyntaxError, Limits};
 
 /// The namespace version of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,6 +167,10 @@ pub struct Selection {
     pub expression: String,
     /// The condition, or what is wrong with it.
     pub filter: Result<Filter, FilterSyntaxError>,
+    /// What the script says about who may know whether an instance is in it, if it does.
+    pub marked: Option<Access>,
+    /// Who may know whether an instance is in it by the script: its mark, and what follows from others'.
+    pub access: Access,
     /// The line it starts on.
     pub line: u32,
 }

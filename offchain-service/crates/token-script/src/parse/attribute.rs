@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use roxmltree::Node;
 
 use super::{shorten, text, Parser, Scope};
-use crate::{Attribute, Origin, OriginKind, ScriptError, Syntax};
+use crate::{Access, Attribute, Origin, OriginKind, ScriptError, Syntax};
 
 impl<'a, 'i> Parser<'a, 'i> {
     /// The attributes that are children of `parent`, under any of the names that the versions gave them.
@@ -32,7 +32,9 @@ impl<'a, 'i> Parser<'a, 'i> {
                 self.problem(line, format!("attribute {} has no origin", shorten(&name)));
             }
             let labels = self.labels(node, &["label", "name"]);
-            attributes.push(Attribute { labels, syntax: self.syntax(node), origins, line, name });
+            let marked = self.access(node)?;
+            let access = Access::default();
+            attributes.push(Attribute { marked, access, labels, syntax: self.syntax(node), origins, line, name });
         }
         Ok(attributes)
     }

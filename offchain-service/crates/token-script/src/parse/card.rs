@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use roxmltree::Node;
 
 use super::{collapse, origin::source, shorten, Parser, Scope};
-use crate::{Card, CardType, EventQuery, Exchanged, Labels, ScriptError, Transaction};
+use crate::{Access, Card, CardType, EventQuery, Exchanged, Labels, ScriptError, Transaction};
 
 impl<'a, 'i> Parser<'a, 'i> {
     pub(super) fn cards(&mut self, root: Node<'a, 'i>, scope: &Scope) -> Result<Vec<Card>, ScriptError> {
@@ -61,6 +61,8 @@ impl<'a, 'i> Parser<'a, 'i> {
             // Found once all attributes are read.
             entries: Vec::new(),
             needed: BTreeSet::new(),
+            marked: self.access(node)?,
+            access: Access::default(),
             name,
             card_type,
             labels,

@@ -16,10 +16,12 @@ use std::collections::BTreeSet;
 use roxmltree::Node;
 
 use crate::{
-    entities, xml::Xml, Contract, DataField, DataObject, Filter, Limits, Namespace, Problem, Reason, ScriptError,
-    Selection, TokenScript,
+    entities, xml::Xml, Access, Contract, DataField, DataObject, Filter, Limits, Namespace, Problem, Reason,
+    ScriptError, Selection, TokenScript, MARKS,
 };
 
+/// Where namespaces of marks begin, those of other versions too.
+const FAMILY: &str = "https://smartlayer.network/tokenscript/";
 const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 pub(crate) fn script(bytes: &[u8], limits: &Limits) -> Result<TokenScript, ScriptError> {
@@ -127,8 +129,9 @@ impl<'a, 'i> Parser<'a, 'i> {
         let attestations = self.attestations(root)?;
         let contents = self.contents(root)?;
         let signed = self.xml.document.descendants().any(|n| n.has_tag_name((SIGNATURE, "Signature")));
+        self.marks()?;
         self.problems.sort_by_key(|problem| problem.line);
-        Ok(TokenScript {
+        let mut script = TokenScript {
             namespace,
             name,
             labels,
@@ -146,7 +149,43 @@ impl<'a, 'i> Parser<'a, 'i> {
             limits: self.limits.clone(),
             contents,
             length,
-        })
+        };
+        script.settle_access();
+        Ok(script)
+    }
+
+    /// Refuses marks that would not be heeded: who wrote one meant something by it.
+    fn marks(&self) -> Result<(), ScriptError> {
+        for node in self.xml.document.descendants() {
+            for attribute in node.attributes() {
+                let Some(uri) = attribute.namespace().filter(|uri| uri.starts_with(FAMILY)) else { continue };
+                let element = node.tag_name();
+                let heeded = match element.name() {
+                    "attribute" | "attribute-type" => node.attribute("ref").is_none(),
+                    "selection" | "card" | "action" => true,
+                    name => {
+                        matches!(name, "token-card" | "activity" | "activity-card" | "onboarding" | "onboarding-card")
+                    }
+                };
+                if uri != MARKS
+                    || attribute.name() != "access"
+                    || element.namespace() != Some(self.namespace)
+                    || !heeded
+                {
+                    let mark = format!("{} on {}", shorten(attribute.name()), shorten(element.name()));
+                    return Err(ScriptError::new(Reason::UnknownMark(mark), self.xml.line(node)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the script says about who may see or use what `node` is.
+    fn access(&self, node: Node<'a, 'i>) -> Result<Option<Access>, ScriptError> {
+        let Some(mark) = node.attribute((MARKS, "access")) else { return Ok(None) };
+        let access = Access::named(mark.trim());
+        let unknown = || ScriptError::new(Reason::UnknownAccess(shorten(mark)), self.xml.line(node));
+        access.map(Some).ok_or_else(unknown)
     }
 
     /// The selections that are children of `parent`, or, as in 2019, of its `selections`.
@@ -171,7 +210,8 @@ impl<'a, 'i> Parser<'a, 'i> {
                 self.problem(line, format!("the filter of selection {}: {error}", shorten(&name)));
             }
             let (labels, denial) = (self.labels(node, &["label", "name"]), self.labels(node, &["denial"]));
-            selections.push(Selection { name, labels, denial, expression, filter, line });
+            let (marked, access) = (self.access(node)?, Access::default());
+            selections.push(Selection { marked, access, name, labels, denial, expression, filter, line });
         }
         Ok(selections)
     }

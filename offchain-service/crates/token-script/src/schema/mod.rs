@@ -9,7 +9,7 @@ mod types;
 pub use requirements::Requirement;
 
 use crate::{
-    As, AttestationDefinition, Attribute, Card, CardType, Contract, DataObject, Exchanged, Labels, Namespace,
+    Access, As, AttestationDefinition, Attribute, Card, CardType, Contract, DataObject, Exchanged, Labels, Namespace,
     OriginKind, Problem, Syntax, TokenScript, Transaction, View,
 };
 use types::{as_schema, entry_schema, event_schema, integer, outputs_schema, time, type_schema};
@@ -78,6 +78,8 @@ pub struct AttributeDescription {
     pub label: Option<String>,
     /// The JSON Schema of its value.
     pub schema: Json,
+    /// Who may see it, by the script.
+    pub access: Access,
     /// Why it is never available, if so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
@@ -95,6 +97,8 @@ pub struct SelectionDescription {
     pub label: Option<String>,
     /// The condition as written.
     pub filter: String,
+    /// Who may know whether an instance is in it, by the script.
+    pub access: Access,
     /// What is wrong with the condition, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -119,6 +123,8 @@ pub struct ActionDescription {
     pub attributes: Vec<AttributeDescription>,
     /// The JSON Schema of its arguments, an object.
     pub parameters: Json,
+    /// Who may use it, by the script.
+    pub access: Access,
     /// Whether it makes a transaction for its caller to sign.
     pub transaction: bool,
     /// Why it can't be used, if so.
@@ -188,6 +194,7 @@ impl TokenScript {
             label: attribute.labels.text(language).map(String::from),
             labels: attribute.labels.clone(),
             schema: self.value_schema(attribute, 0),
+            access: attribute.access,
             unavailable: attribute.unsupported().map(|(kind, line)| format!("{kind} (line {line}) is not served")),
         }
     }
@@ -202,6 +209,7 @@ impl TokenScript {
             exclude: card.exclude.clone(),
             attributes: computed.map(|attribute| self.attribute_description(attribute, language)).collect(),
             parameters: self.parameters_of(card, language),
+            access: card.access,
             transaction: card.transaction.is_some(),
             unavailable: match &card.transaction {
                 Some(Transaction::Unsupported { kind, line }) => Some(format!("{kind} (line {line}) is not served")),
@@ -303,6 +311,7 @@ fn selection(selection: &crate::Selection, language: &str) -> SelectionDescripti
         label: selection.labels.text(language).map(String::from),
         labels: selection.labels.clone(),
         filter: selection.expression.clone(),
+        access: selection.access,
         error: selection.filter.as_ref().err().map(ToString::to_string),
     }
 }
