@@ -125,6 +125,8 @@ codes! {
     UnknownSelection = 4050, "unknown_selection", 200, "token_describe lists the selections.";
     /// The token script has no such card, or the card no such view.
     UnknownCard = 4051, "unknown_card", 200, "token_describe lists the cards and their views.";
+    /// What is asked is for the token's owner, and the call shows no grant of the owner that covers it.
+    NotAuthorised = 4052, "not_authorised", 200, "Do what data.remedy says; data.refusal names what is wrong with the grant.";
     /// Another request of the batch failed. Nothing was charged, and so nothing delivered.
     BatchNotCharged = 4058, "batch_not_charged", 200, "Send those of the batch again that did not fail.";
     /// Key operations are not taken in batches, because what was executed cannot be taken back.

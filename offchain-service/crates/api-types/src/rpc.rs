@@ -29,6 +29,8 @@ pub mod method {
     pub const TOKEN_PROOF: &str = "token_proof";
     /// Free. Who serves and holds an instance: [`super::TokenHolders`] → [`super::Holders`].
     pub const TOKEN_HOLDERS: &str = "token_holders";
+    /// Free. Takes back what a token's owner granted: a signed revocation → [`super::Revoked`].
+    pub const GRANT_REVOKE: &str = "grant_revoke";
     /// Free. What a payer needs to open a session: no parameters → [`super::SessionTermsAnswer`].
     pub const SESSION_TERMS: &str = "session_terms";
     /// Free. Where a session stands: [`super::SessionQuery`] → [`super::SessionState`].
@@ -104,7 +106,7 @@ pub enum Version {
 }
 
 /// Parameters of `token_describe`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenDescribe {
     /// The token type.
@@ -243,6 +245,8 @@ pub struct SelectionDescription {
     pub label: Option<String>,
     /// The condition, as the script has it.
     pub filter: String,
+    /// `public`, or `owner`: then a call needs the owner's grant.
+    pub access: Value,
     /// What is wrong with the condition, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -259,6 +263,8 @@ pub struct AttributeDescription {
     pub label: Option<String>,
     /// The JSON schema of its value.
     pub schema: Value,
+    /// `public`, or `owner`: then a call needs the owner's grant. An issuer may keep more for the owner, instance by instance.
+    pub access: Value,
     /// Why it is never available, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
@@ -280,6 +286,8 @@ pub struct MethodDescription {
     pub key_operation: bool,
     /// Whether the answer holds a transaction for the caller's wallet.
     pub transaction: bool,
+    /// `public`, or `owner`: then a call needs the owner's grant.
+    pub access: Value,
     /// The script's selections that must not hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_by: Vec<String>,
@@ -290,7 +298,7 @@ pub struct MethodDescription {
 }
 
 /// Parameters of `token_attributes`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenAttributes {
     /// The instance.
@@ -301,6 +309,9 @@ pub struct TokenAttributes {
     /// How the instance is to be read.
     #[serde(default, skip_serializing_if = "Reading::is_default")]
     pub reading: Reading,
+    /// The owner's grant, and one use of it, for what is private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<Value>,
 }
 
 /// The attributes of an instance.
@@ -340,7 +351,7 @@ pub struct Unavailable {
 }
 
 /// Parameters of `token_select`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenSelect {
     /// The token type.
@@ -352,6 +363,9 @@ pub struct TokenSelect {
     /// How the instances are to be read.
     #[serde(default, skip_serializing_if = "Reading::is_default")]
     pub reading: Reading,
+    /// The owner's grant, and one use of it, for what is private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<Value>,
 }
 
 /// Which instances are in a selection.
@@ -373,7 +387,7 @@ pub struct Selected {
 }
 
 /// Parameters of `token_call`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenCall {
     /// The instance.
@@ -386,6 +400,9 @@ pub struct TokenCall {
     /// How the instance is to be read.
     #[serde(default, skip_serializing_if = "Reading::is_default")]
     pub reading: Reading,
+    /// The owner's grant, and one use of it, for what is private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<Value>,
 }
 
 /// What an action did.
@@ -409,8 +426,16 @@ pub struct CallResult {
     pub blocks: BTreeMap<String, ChainBlock>,
 }
 
+/// The answer of `grant_revoke`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revoked {
+    /// Whether this node did not know of it before.
+    pub changed: bool,
+}
+
 /// Parameters of `token_view`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenView {
     /// The token type.
@@ -464,7 +489,7 @@ pub struct ViewPage {
 }
 
 /// Parameters of `token_proof`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenProof {
     /// The instance.
@@ -491,7 +516,7 @@ pub struct Proof {
 }
 
 /// Parameters of `token_holders`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenHolders {
     /// The instance.

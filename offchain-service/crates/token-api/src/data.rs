@@ -10,6 +10,7 @@ use std::{
 
 use codec::{Decode, Encode};
 use smartlayer_api_types::{rpc::Proof, ApiError, ErrorCode, HexBytes};
+use smartlayer_grants::{Known, Principal, Revocations};
 use smartlayer_primitives::{
     assignment::{Assignment, SignedAssignment},
     operation::Operation,
@@ -50,6 +51,10 @@ tables! {
     Operations = "operations": (InstanceId, Hash) => Operation;
     /// Operations of this node that no commitment covers.
     Outbox = "outbox": Hash => InstanceId;
+    /// What is known of each grant that was used, and when it is over, in seconds since 1970.
+    Grants = "grants": Hash => (Known, u64);
+    /// What owners took back, by instance and the owner's hash.
+    Revoked = "revoked": (InstanceId, Hash) => Revocations;
     /// Proofs of committed operations, by instance, kind and period.
     Proofs = "proofs": (InstanceId, OperationKind, Period) => StoredProof;
 }
@@ -159,6 +164,48 @@ impl Data {
     /// The kept answer to a call that this amount paid for.
     pub async fn answer(&self, session: SessionId, cumulative: Balance) -> Result<Option<Settled>, ApiError> {
         self.store.get::<Answers>(&(session, cumulative)).map_err(read)
+    }
+
+    // Grants
+
+    /// What is known of a grant.
+    pub async fn grant(&self, id: Hash) -> Result<Known, ApiError> {
+        Ok(self.store.get::<Grants>(&id).map_err(read)?.map(|(known, _)| known).unwrap_or_default())
+    }
+
+    /// Keeps that a grant was used.
+    pub async fn use_grant(&self, id: Hash, known: Known, until: u64) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        batch.put::<Grants>(&id, &(known, until));
+        self.commit(batch).await
+    }
+
+    /// Forgets the grants that are over.
+    pub async fn forget_grants(&self, now: u64) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        for (id, (_, until)) in self.store.range::<Grants>(.., MAX_READ).map_err(read)? {
+            if until <= now {
+                batch.delete::<Grants>(&id);
+            }
+        }
+        self.commit(batch).await
+    }
+
+    /// What an owner took back.
+    pub async fn revocations(&self, instance: InstanceId, owner: &Principal) -> Result<Revocations, ApiError> {
+        Ok(self.store.get::<Revoked>(&(instance, blake2_256(&owner.encode()))).map_err(read)?.unwrap_or_default())
+    }
+
+    /// Keeps what an owner took back.
+    pub async fn keep_revocations(
+        &self,
+        instance: InstanceId,
+        owner: &Principal,
+        revocations: Revocations,
+    ) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        batch.put::<Revoked>(&(instance, blake2_256(&owner.encode())), &revocations);
+        self.commit(batch).await
     }
 
     // Operations

@@ -15,6 +15,7 @@
 //! | `methods` | what each JSON-RPC method does |
 //! | `evaluate` | token scripts, and what they read of Ethereum-compatible chains |
 //! | `reading` | whose token it is and on which chain, as its contract and the caller say |
+//! | `access` | what is for the token's owner, and whom the owner grants it |
 //! | `instances`, `script`, `operations` | what is served: placed by anchors, changed by key operations |
 //! | `inbound` | what other services ask and tell |
 //! | `follow`, `settle`, `onboarding` | the chain: following it, claiming, joining |
@@ -22,6 +23,7 @@
 //!
 //! The chain is behind the trait [`Chain`], so all of this is tested without one.
 
+mod access;
 mod anchors;
 mod chain;
 mod config;
@@ -44,6 +46,7 @@ mod script;
 mod service;
 mod sessions;
 mod settle;
+mod turns;
 mod watchtowers;
 
 pub use chain::{Chain, Status};

@@ -4,7 +4,7 @@
 //! Each key operation of a token type is a value of every instance, under `operations.<name>`: how often it was executed, `"0"` at
 //! first. A script reads it like any value of its issuer, so a selection can say "already redeemed".
 
-use std::{collections::HashMap, sync::Mutex, time::Duration};
+use std::time::Duration;
 
 use smartlayer_api_types::{
     rpc::{AnchorProof, Proof},
@@ -17,7 +17,7 @@ use smartlayer_primitives::{
 use std::sync::Arc;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::{instances::Held, node::Node, paid::Settled};
+use crate::{instances::Held, node::Node, paid::Settled, turns::Turns};
 
 /// How often operations that no commitment covers are told again.
 const REPEAT: Duration = Duration::from_secs(15);
@@ -25,18 +25,13 @@ const REPEAT: Duration = Duration::from_secs(15);
 /// Which instances an operation is being executed on.
 #[derive(Default)]
 pub(crate) struct Operations {
-    turns: Mutex<HashMap<InstanceId, Arc<AsyncMutex<()>>>>,
+    turns: Turns<InstanceId>,
 }
 
 impl Operations {
     /// The turn of an instance: operations on it are executed one after the other, whoever pays for them.
     pub fn turn(&self, id: InstanceId) -> Arc<AsyncMutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        // Turns that nobody waits for are forgotten before the map grows.
-        if turns.len() >= 1024 {
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        }
-        turns.entry(id).or_default().clone()
+        self.turns.of(id)
     }
 
     /// Keeps an operation of this node together with the answer that it was paid for, and tells everyone.

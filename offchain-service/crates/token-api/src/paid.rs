@@ -524,7 +524,7 @@ fn read_payment(node: &Node, header: &[u8]) -> Result<SignedPromise, ApiError> {
     SignedPromise::try_from(&payment.payload).map_err(|e| malformed(e.to_string()))
 }
 
-/// The answer that this promise has already paid for, if it is on disk.
+/// The answer that this promise has already paid for, if it is the session's last, or on disk.
 async fn answered_before(
     node: &Node,
     promise: &SignedPromise,
@@ -534,9 +534,16 @@ async fn answered_before(
     if p.call_hash != request_hash {
         return Ok(None);
     }
-    let Some(settled) = node.data.answer(p.session, p.cumulative).await?.filter(|s| s.answers(promise)) else {
-        return Ok(None);
+    let last = || {
+        let entry = node.sessions.known(&p.session)?;
+        let settled = entry.turn.try_lock().ok()?.clone();
+        settled.filter(|settled| settled.answers(promise))
     };
+    let kept = match last() {
+        Some(settled) => Some(settled),
+        None => node.data.answer(p.session, p.cumulative).await?.filter(|settled| settled.answers(promise)),
+    };
+    let Some(settled) = kept else { return Ok(None) };
     let entry = node.sessions.get(node, p.session).await?;
     payments::check_signature(node, &entry, promise)?;
     Ok(Some((settled, entry)))

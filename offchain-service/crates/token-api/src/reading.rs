@@ -72,46 +72,100 @@ impl Reading {
         })
     }
 
-    /// Who holds the token. A token with an owner has the one that its contract names. Of tokens that are amounts, everybody may hold
-    /// some: the owner is the caller, and where the contract counts by id, only if they hold any.
+    /// `ownerAddress`. A token with an owner has the one that its contract names. Of tokens that are amounts everybody may hold some:
+    /// the owner is the caller, and where the contract counts by id, only if they hold any.
     async fn owner(&self, held: &Held, token_id: U256, chains: &Chains<'_>) -> Option<Address> {
+        match self.contract(held)?.2 {
+            // As wallets do: an amount of zero is one to show.
+            Standard::Erc20 => self.caller,
+            standard => self.holds(held, token_id, chains, standard, self.caller).await,
+        }
+    }
+
+    /// Who holds the token, as far as it can be told; of tokens that are amounts `claimed`, if they hold any.
+    pub async fn holder(&self, held: &Held, chains: &Chains<'_>, claimed: Option<Address>) -> Option<Address> {
+        let token_id = U256::from_be_bytes(held.state.token_id);
+        match self.contract(held)?.2 {
+            // Without a function that names the owner there is none to go by.
+            Standard::Other => self.holds(held, token_id, chains, Standard::Erc721, claimed).await,
+            standard => self.holds(held, token_id, chains, standard, claimed).await,
+        }
+    }
+
+    /// Whether the token is on a contract.
+    pub fn has_contract(&self, held: &Held) -> bool {
+        held.script.holding_contract().is_some_and(|contract| !contract.addresses.is_empty())
+    }
+
+    /// Where the token's contract is, and what it claims to be.
+    fn contract(&self, held: &Held) -> Option<(u64, Address, Standard)> {
         let contract = held.script.holding_contract()?;
         let (chain, at) = match (self.chain_id, contract.addresses.as_slice()) {
             (Some(chain), _) => (chain, contract.address(chain)?),
             (None, [only]) => *only,
             (None, _) => return None,
         };
+        let standard = match contract.interface.as_deref().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "erc20" | "ethereum" => Standard::Erc20,
+            "erc1155" => Standard::Erc1155,
+            "erc875" => Standard::Erc875,
+            name if name.starts_with("erc721") => Standard::Erc721,
+            _ => Standard::Other,
+        };
+        Some((chain, at, standard))
+    }
+
+    async fn holds(
+        &self,
+        held: &Held,
+        token_id: U256,
+        chains: &Chains<'_>,
+        standard: Standard,
+        claimed: Option<Address>,
+    ) -> Option<Address> {
+        let (chain, at, _) = self.contract(held)?;
         let ask = async |data: Vec<u8>| {
             let mut answers = chains.read(chain, &[Read::Call { to: at, data: data.into() }]).await;
             answers.pop()?.ok()
         };
-        let standard = contract.interface.as_deref().unwrap_or_default().to_ascii_lowercase();
-        match standard.as_str() {
-            "erc20" | "ethereum" => self.caller,
-            "erc1155" => {
-                let caller = self.caller?;
-                let answer = ask(call(BALANCE_OF_ID, &[word(caller), token_id.to_be_bytes()])).await?;
-                let balance = returned(&answer).and_then(|bytes| words(bytes).next())?;
-                (balance != [0; 32]).then_some(caller)
+        let first = |answer: &Answer| returned(answer).and_then(|bytes| words(bytes).next());
+        match standard {
+            Standard::Erc20 => {
+                let balance = first(&ask(call(BALANCE_OF, &[word(claimed?)])).await?)?;
+                claimed.filter(|_| balance != [0; 32])
             }
-            "erc875" => {
-                let caller = self.caller?;
-                let answer = ask(call(BALANCE_OF, &[word(caller)])).await?;
+            Standard::Erc1155 => {
+                let balance = first(&ask(call(BALANCE_OF_ID, &[word(claimed?), token_id.to_be_bytes()])).await?)?;
+                claimed.filter(|_| balance != [0; 32])
+            }
+            Standard::Erc875 => {
+                let answer = ask(call(BALANCE_OF, &[word(claimed?)])).await?;
                 // An array of ids: its offset, its length, and they.
                 let holds = words(returned(&answer)?).skip(2).any(|id| id == token_id.to_be_bytes::<32>());
-                holds.then_some(caller)
+                claimed.filter(|_| holds)
             }
-            _ => match ask(call(OWNER_OF, &[token_id.to_be_bytes()])).await? {
+            Standard::Erc721 | Standard::Other => match ask(call(OWNER_OF, &[token_id.to_be_bytes()])).await? {
                 Answer::Returned(bytes) if bytes.len() >= 32 => {
                     let owner = words(&bytes).next().map(|word| Address::from_word(word.into()))?;
                     Some(owner).filter(|owner| *owner != Address::ZERO)
                 }
                 // No such function: a token without owners, unless the script says otherwise.
-                Answer::Returned(_) | Answer::Reverted(_) if !standard.starts_with("erc721") => self.caller,
+                Answer::Returned(_) | Answer::Reverted(_) if standard == Standard::Other => claimed,
                 _ => None,
             },
         }
     }
+}
+
+/// What a contract says of who holds what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standard {
+    Erc20,
+    Erc721,
+    Erc875,
+    Erc1155,
+    /// The script names none, or another.
+    Other,
 }
 
 /// An Ethereum address that a caller gave.

@@ -22,6 +22,8 @@ pub(crate) struct Script {
     pub signature: Verdict,
     /// Whether anything in it may depend on who holds the token.
     pub names_owner: bool,
+    /// Whether it keeps anything for the token's owner.
+    pub has_private: bool,
     /// Its length in bytes.
     length: usize,
 }
@@ -41,6 +43,7 @@ impl Script {
             let parsed = smartlayer_token_script::parse(&bytes, &Limits::default())?;
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
             Ok::<_, smartlayer_token_script::ScriptError>(Arc::new(Self {
+                has_private: crate::access::has_private(&parsed),
                 parsed,
                 signature: smartlayer_script_signature::verify(&bytes, now, &Default::default()),
                 names_owner: bytes.windows(OWNER.len()).any(|at| at == OWNER),

@@ -16,6 +16,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    access,
     anchors::Anchors,
     chain::Chain,
     config::{Config, EvmConfig},
@@ -102,6 +103,7 @@ impl ServiceNode {
             sessions: Default::default(),
             instances: Instances::new(anchors, config.script_cache_bytes),
             operations: Default::default(),
+            grants: Default::default(),
             anchors: Anchors::new(http.clone()),
             http,
             ethereum: Ethereum::new(config.evm.iter().map(EvmConfig::chain_config), registry)?,
@@ -162,6 +164,7 @@ impl ServiceNode {
         part!("giving claims to watchtowers", |node| watchtowers::run(&node));
         part!("joining the network", |node| onboarding::run(&node));
         part!("telling operations", |node| node.operations.repeat(&node));
+        part!("forgetting grants", |node| access::forget(&node));
         part!("listening to gossip", |node| inbound::gossip(&node));
         part!("answering peers", |node| inbound::requests(&node, inbound));
 

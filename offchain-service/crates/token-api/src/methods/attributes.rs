@@ -1,6 +1,6 @@
 //! `token_attributes`: the attributes of an instance, read at one block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use smartlayer_api_types::{
@@ -11,6 +11,7 @@ use smartlayer_primitives::{token::TokenType, TokenTypeId};
 use smartlayer_token_script::Values;
 
 use crate::{
+    access::{self, Needed, Shown, Use},
     evaluate::{self, Chains},
     instances::Held,
     node::Node,
@@ -25,15 +26,38 @@ pub(crate) struct AttributesWork {
     held: Held,
     reading: Reading,
     params: TokenAttributes,
+    /// What is read.
+    names: Vec<String>,
+    /// What is not, because it is for the owner and nobody said that it must be there.
+    hidden: BTreeSet<String>,
+    needed: Needed,
+    shown: Option<Shown>,
 }
 
-pub(super) async fn prepare(node: &Node, params: TokenAttributes) -> Result<AttributesWork, ApiError> {
+pub(super) async fn prepare(
+    node: &Node,
+    params: TokenAttributes,
+    shown: Option<Shown>,
+) -> Result<AttributesWork, ApiError> {
     if params.names.as_ref().is_some_and(|names| names.len() > MAX_NAMES) {
         return Err(ApiError::new(ErrorCode::InvalidParams, format!("at most {MAX_NAMES} names")));
     }
     let held = node.instances.held(node, params.instance.into()).await?;
     let reading = Reading::new(&held, &params.reading)?;
-    Ok(AttributesWork { held, reading, params })
+    let all = || held.script.attributes.iter().map(|a| a.name.clone()).collect();
+    let mut names: Vec<String> = params.names.clone().unwrap_or_else(all);
+    let values = node.operations.values(node, &held).await?;
+    let mut private = access::private_among(&held, &values, names.iter().map(String::as_str));
+    // Who asks for everything gets what they may see; who asks by name is told that they may not.
+    let mut hidden = BTreeSet::new();
+    if params.names.is_none() {
+        hidden = private.iter().filter(|name| !shown.as_ref().is_some_and(|s| s.grants(name))).cloned().collect();
+        names.retain(|name| !hidden.contains(name));
+        private.retain(|name| !hidden.contains(name));
+    }
+    let needed = Needed { attributes: private, action: None };
+    access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Look).await?;
+    Ok(AttributesWork { held, reading, params, names, hidden, needed, shown })
 }
 
 impl AttributesWork {
@@ -44,12 +68,13 @@ impl AttributesWork {
 
     /// Reads the attributes.
     pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
-        let Self { held, reading, params } = self;
-        let names = params.names.unwrap_or_else(|| held.script.attributes.iter().map(|a| a.name.clone()).collect());
+        let Self { held, reading, params, names, hidden, needed, shown } = self;
+        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
         let values = evaluate::run(&chains, held.script.evaluate(names, &context)).await?;
-        let (attributes, unavailable) = split(values)?;
+        let (attributes, mut unavailable) = split(values)?;
+        unavailable.extend(hidden.into_iter().map(|name| (name, access::hidden())));
         let blocks = chains.blocks().await;
         super::answer(Attributes { instance: params.instance, attributes, unavailable, blocks })
     }

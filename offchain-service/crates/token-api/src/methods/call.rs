@@ -11,6 +11,7 @@ use smartlayer_primitives::{
 use smartlayer_token_script::Context;
 
 use crate::{
+    access::{self, Needed, Shown, Use},
     config::Class,
     evaluate::{self, Chains},
     instances::{holder, Held},
@@ -27,9 +28,11 @@ pub(crate) struct CallWork {
     params: TokenCall,
     /// Which key operation it is, if it is one.
     kind: Option<OperationKind>,
+    needed: Needed,
+    shown: Option<Shown>,
 }
 
-pub(super) async fn prepare(node: &Node, params: TokenCall) -> Result<CallWork, ApiError> {
+pub(super) async fn prepare(node: &Node, params: TokenCall, shown: Option<Shown>) -> Result<CallWork, ApiError> {
     let held = node.instances.held(node, params.instance.into()).await?;
     // Arguments are checked before anybody pays for them; the values don't matter for that.
     let context = Context::default();
@@ -41,7 +44,11 @@ pub(super) async fn prepare(node: &Node, params: TokenCall) -> Result<CallWork, 
         let executor = holder(node, executor).await;
         return Err(ApiError::from(ErrorCode::NotTheExecutor).with(serde_json::json!({ "executor": executor })));
     }
-    Ok(CallWork { held, reading, params, kind })
+    let values = node.operations.values(node, &held).await?;
+    let action = access::private_among(&held, &values, [params.action.as_str()]).pop_first();
+    let needed = Needed { attributes: Default::default(), action };
+    access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Look).await?;
+    Ok(CallWork { held, reading, params, kind, needed, shown })
 }
 
 impl CallWork {
@@ -62,7 +69,7 @@ impl CallWork {
         node: &Node,
         settle: &(dyn Fn(Outcome, Option<Executed>) -> Result<Settled, ApiError> + Send + Sync),
     ) -> Result<Settled, ApiError> {
-        let Self { held, reading, params, kind } = self;
+        let Self { held, reading, params, kind, needed, shown } = self;
         let instance: InstanceId = params.instance.into();
         // From judging the selection to recording the operation no other operation on the instance comes between.
         let turn = kind.map(|_| node.operations.turn(instance));
@@ -70,12 +77,16 @@ impl CallWork {
             Some(turn) => Some(turn.lock().await),
             None => None,
         };
+        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
         let evaluation = held.script.evaluate_action(&params.action, &params.inputs, &context);
         let values = evaluate::run(&chains, evaluation.map_err(evaluate::action_error)?).await?;
         let transaction = held.script.transaction(&params.action, &context, &values).map_err(evaluate::action_error)?;
-        let (attributes, _) = super::attributes::split(values)?;
+        let (mut attributes, _) = super::attributes::split(values)?;
+        // What an action was judged on can be private although the action is not.
+        let private = access::private_among(&held, &context.values, attributes.keys().map(String::as_str));
+        attributes.retain(|name, _| !private.contains(name) || shown.as_ref().is_some_and(|shown| shown.grants(name)));
         let result = CallResult {
             instance: params.instance,
             action: params.action,

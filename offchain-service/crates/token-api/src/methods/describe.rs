@@ -9,6 +9,8 @@ use smartlayer_api_types::{
     Amount, ApiError, ErrorCode,
 };
 
+use smartlayer_token_script::Access;
+
 use super::{attributes::MAX_NAMES, select::MAX_INSTANCES, trust};
 use crate::{config::Class, node::Node, operations::kind_of};
 
@@ -26,12 +28,14 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
         label: None,
         key_operation: false,
         transaction: false,
+        access: access(Access::Public),
         excluded_by: Vec::new(),
         params: object(
             json!({
                 "instance": instance_schema(),
                 "names": { "type": "array", "items": { "enum": names }, "maxItems": MAX_NAMES },
                 "reading": reading_schema(),
+                "authorisation": smartlayer_grants::authorisation_schema(),
             }),
             &["instance"],
         ),
@@ -45,6 +49,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             label: None,
             key_operation: false,
             transaction: false,
+            access: access(Access::Public),
             excluded_by: Vec::new(),
             params: object(
                 json!({
@@ -52,6 +57,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
                     "indices": indices_schema(),
                     "selection": { "enum": names },
                     "reading": reading_schema(),
+                    "authorisation": smartlayer_grants::authorisation_schema(),
                 }),
                 &["tokenType", "indices", "selection"],
             ),
@@ -75,6 +81,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             label: None,
             key_operation: false,
             transaction: false,
+            access: access(Access::Public),
             excluded_by: Vec::new(),
             params: object(
                 json!({
@@ -94,6 +101,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
         key_operation: kind_of(&token, &action.name).is_some(),
         price: price(kind_of(&token, &action.name).map_or(Class::Call, |_| Class::Operation)),
         transaction: action.transaction,
+        access: access(action.access),
         excluded_by: action.exclude,
         params: object(
             json!({
@@ -101,6 +109,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
                 "action": { "const": action.name },
                 "inputs": action.parameters,
                 "reading": reading_schema(),
+                "authorisation": smartlayer_grants::authorisation_schema(),
             }),
             &["instance", "action"],
         ),
@@ -110,12 +119,14 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
         label: attribute.label,
         name: attribute.name,
         schema: attribute.schema,
+        access: access(attribute.access),
         unavailable: attribute.unavailable,
     });
     let selections = described.selections.into_iter().map(|selection| SelectionDescription {
         name: selection.name,
         label: selection.label,
         filter: selection.filter,
+        access: access(selection.access),
         error: selection.error,
     });
     let key_operations = token.spec.key_operations.iter().map(|name| String::from_utf8_lossy(name).into_owned());
@@ -150,6 +161,11 @@ pub(crate) fn check_language(language: Option<&str>) -> Result<(), ApiError> {
 pub(super) fn instance_schema() -> Value {
     let number = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
     object(json!({ "tokenType": number, "index": number }), &["tokenType", "index"])
+}
+
+/// Who may ask, as it is answered.
+fn access(access: Access) -> Value {
+    serde_json::to_value(access).unwrap_or_default()
 }
 
 /// The name that a value without fields has in JSON.

@@ -26,13 +26,20 @@ use smartlayer_api_types::{
 
 use smartlayer_primitives::{receipt::Executed, token::TokenType, TokenTypeId};
 
-use crate::{config::Class, node::Node, paid::Settled, settle};
+use crate::{
+    access::{self, Shown},
+    config::Class,
+    node::Node,
+    paid::Settled,
+    settle,
+};
 
 /// The methods that cost nothing.
 pub(crate) const FREE: &[&str] = &[
     method::TOKEN_DESCRIBE,
     method::TOKEN_PROOF,
     method::TOKEN_HOLDERS,
+    method::GRANT_REVOKE,
     method::SESSION_TERMS,
     method::SESSION_STATE,
     method::SESSION_CLOSE,
@@ -40,8 +47,7 @@ pub(crate) const FREE: &[&str] = &[
     method::DISCOVER,
 ];
 /// The methods that are paid for, and the classes that a call of each may fall into: what it costs.
-pub(crate) const PAID: &[(&str, &[Class])] =
-    &[
+pub(crate) const PAID: &[(&str, &[Class])] = &[
     (method::TOKEN_ATTRIBUTES, &[Class::Query]),
     (method::TOKEN_SELECT, &[Class::Query]),
     (method::TOKEN_VIEW, &[Class::Query]),
@@ -70,6 +76,10 @@ pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> 
         method::TOKEN_HOLDERS => {
             let rpc::TokenHolders { instance } = params(given)?;
             answer(node.instances.holders(node, instance.into()).await?)
+        }
+        method::GRANT_REVOKE => {
+            let changed = access::revoke(node, &params(given)?).await?;
+            answer(rpc::Revoked { changed })
         }
         method::SESSION_TERMS => answer(session::terms(node)),
         method::SESSION_STATE => answer(session::state(node, params(given)?).await?),
@@ -124,11 +134,12 @@ impl Work {
 
 /// Checks whether a paid call can be served at all, before anybody pays for it.
 pub(crate) async fn prepare(node: &Node, name: &str, given: Option<Value>) -> Result<Work, ApiError> {
+    let shown = Shown::read(name, given.as_ref())?;
     match name {
-        method::TOKEN_ATTRIBUTES => Ok(Work::Attributes(attributes::prepare(node, params(given)?).await?)),
-        method::TOKEN_SELECT => Ok(Work::Select(select::prepare(node, params(given)?).await?)),
+        method::TOKEN_ATTRIBUTES => Ok(Work::Attributes(attributes::prepare(node, params(given)?, shown).await?)),
+        method::TOKEN_SELECT => Ok(Work::Select(select::prepare(node, params(given)?, shown).await?)),
         method::TOKEN_VIEW => Ok(Work::View(view::prepare(node, params(given)?).await?)),
-        method::TOKEN_CALL => Ok(Work::Call(call::prepare(node, params(given)?).await?)),
+        method::TOKEN_CALL => Ok(Work::Call(call::prepare(node, params(given)?, shown).await?)),
         _ => Err(ErrorCode::MethodNotFound.into()),
     }
 }

@@ -12,6 +12,7 @@ use smartlayer_primitives::{token::TokenType, InstanceId, TokenTypeId};
 use smartlayer_token_script::FilterError;
 
 use crate::{
+    access::{self, Needed, Shown, Use},
     evaluate::{self, Chains},
     node::Node,
     reading::Reading,
@@ -26,9 +27,10 @@ pub(crate) struct SelectWork {
     token: TokenType,
     script: Arc<Script>,
     params: TokenSelect,
+    shown: Option<Shown>,
 }
 
-pub(super) async fn prepare(node: &Node, params: TokenSelect) -> Result<SelectWork, ApiError> {
+pub(super) async fn prepare(node: &Node, params: TokenSelect, shown: Option<Shown>) -> Result<SelectWork, ApiError> {
     if params.indices.is_empty() || params.indices.len() > MAX_INSTANCES {
         return Err(ApiError::new(ErrorCode::InvalidParams, format!("indices: 1 to {MAX_INSTANCES}")));
     }
@@ -40,7 +42,7 @@ pub(super) async fn prepare(node: &Node, params: TokenSelect) -> Result<SelectWo
     if let Err(e) = &selection.filter {
         return Err(ApiError::new(ErrorCode::EvaluationFailed, format!("selection {}: {e}", selection.name)));
     }
-    Ok(SelectWork { token, script, params })
+    Ok(SelectWork { token, script, params, shown })
 }
 
 impl SelectWork {
@@ -76,6 +78,10 @@ impl SelectWork {
         let TokenSelect { token_type, selection, reading, .. } = &self.params;
         let held = node.instances.held(node, InstanceId { token_type: *token_type, index }).await.map_err(because)?;
         let reading = Reading::new(&held, reading).map_err(because)?;
+        // A grant is for one instance: of what is private, each has to be asked for by itself.
+        let values = node.operations.values(node, &held).await.map_err(because)?;
+        let needed = Needed { attributes: access::private_among(&held, &values, [selection.as_str()]), action: None };
+        access::authorise(node, &held, &reading, self.shown.as_ref(), &needed, Use::Take).await.map_err(because)?;
         let context = reading.context(node, &held, chains).await.map_err(because)?;
         let filter = self.script.selection(selection).and_then(|found| found.filter.as_ref().ok());
         let names: Vec<_> = filter.map(|filter| filter.attributes().into_iter().collect()).unwrap_or_default();

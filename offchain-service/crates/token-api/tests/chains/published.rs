@@ -1,20 +1,12 @@
 //! Every published token script that can be served, served: described, its signature judged, and its attributes read from contracts on a
-//! real EVM that answer as the script's ABI says. Needs anvil at the path in `ANVIL`; skipped without the scripts.
-
-mod common;
-#[path = "../../ethereum/tests/common/mod.rs"]
-mod ethereum;
-#[path = "common/evm.rs"]
-mod evm;
-#[path = "../../token-script/tests/common/files.rs"]
-mod files;
+//! real EVM that answer as the script's ABI says. Skipped without the scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::ethereum::Anvil;
+use crate::{common::*, contract, files};
 use alloy_dyn_abi::{DynSolType, DynSolValue};
 use alloy_primitives::{Address, U256};
-use common::*;
-use ethereum::Anvil;
 use serde_json::json;
 use smartlayer_ethereum::ChainId;
 use smartlayer_primitives::SLT;
@@ -67,7 +59,7 @@ fn functions(script: &TokenScript) -> BTreeMap<&str, BTreeMap<String, Vec<u8>>> 
         }
     }
     if let Some(contract) = script.holding_contract() {
-        let owner = || evm::word(HOLDER);
+        let owner = || contract::word(HOLDER);
         functions.entry(&contract.name).or_default().entry("ownerOf(uint256)".into()).or_insert_with(owner);
     }
     functions

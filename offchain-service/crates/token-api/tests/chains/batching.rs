@@ -1,14 +1,10 @@
-//! Token scripts evaluated by a service node against a real EVM. Needs anvil at the path in `ANVIL`.
-
-mod common;
-#[path = "../../ethereum/tests/common/mod.rs"]
-mod ethereum;
+//! Token scripts evaluated by a service node against a real EVM.
 
 use std::{fmt::Write, sync::Arc};
 
+use crate::common::*;
+use crate::ethereum::{requests, Anvil};
 use alloy_primitives::Address;
-use common::*;
-use ethereum::{requests, Anvil};
 use futures::future::join_all;
 use serde_json::{json, Value};
 use smartlayer_api_types::ErrorCode;

@@ -1,16 +1,9 @@
-//! Whose a token is, on which chain, and which instances a selection holds: read from contracts on a real EVM. Needs anvil at the path in
-//! `ANVIL`.
+//! Whose a token is, on which chain, and which instances a selection holds: read from contracts on a real EVM.
 
-mod common;
-#[path = "../../ethereum/tests/common/mod.rs"]
-mod ethereum;
-#[path = "common/evm.rs"]
-mod evm;
-
+use crate::common::*;
+use crate::contract::{number, word};
+use crate::ethereum::Anvil;
 use alloy_primitives::Address;
-use common::*;
-use ethereum::Anvil;
-use evm::{number, word};
 use serde_json::{json, Value};
 use smartlayer_api_types::{Amount, ErrorCode};
 use smartlayer_ethereum::ChainId;
@@ -165,7 +158,7 @@ async fn selections_are_judged_for_many_instances_at_once() {
         assert_eq!((refused.code(), refused.required), (ErrorCode::InvalidParams, None));
     }
     let terms = world.free("session_terms", json!({})).await.result();
-    assert_eq!(terms["prices"]["token_select"], Amount(PRICE).to_string());
+    assert_eq!(terms["prices"]["token_select"], json!({ "query": Amount(PRICE).to_string() }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,6 +190,6 @@ async fn what_is_trusted_and_why_is_told() {
     );
     assert_eq!(
         described["selections"][0],
-        json!({ "name": "mine", "label": "Mine", "filter": "ownerAddress=${walletAddress}" })
+        json!({ "name": "mine", "label": "Mine", "filter": "ownerAddress=${walletAddress}", "access": "public" })
     );
 }

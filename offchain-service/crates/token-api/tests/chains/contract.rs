@@ -1,5 +1,4 @@
 //! Contracts that return what a test says, on a real EVM; and instances whose script reads them.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -15,7 +14,10 @@ use smartlayer_primitives::{
     InstanceId,
 };
 
-use super::{account, ethereum::Anvil, sign, World, NODE};
+use crate::{
+    common::{account, sign as attest, World, NODE},
+    ethereum::Anvil,
+};
 
 /// A contract's code: returns `bytes` to whoever calls the function with that signature, and reverts to everything else. A signature with
 /// arguments after it (`0x…`) answers calls with exactly these first.
@@ -92,7 +94,7 @@ impl World {
         };
         let mut content = vec![Content::State(state)];
         content.extend(shards.into_iter().map(|shard| Content::Shard { number: shard.number, bytes: shard.bytes }));
-        let placement = Placement { assignment: sign(assignment), content, script: script.into() };
+        let placement = Placement { assignment: attest(assignment), content, script: script.into() };
         assert_eq!(self.place(placement).await, Response::Done);
     }
 }
