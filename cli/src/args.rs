@@ -1,11 +1,15 @@
 //! The command line's grammar, and the values in it.
 
+mod grant;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use smartlayer_primitives::{AccountId, Balance, BlockNumber, Hash, Period, SessionId, TokenId, TokenTypeId};
 use smartlayer_sdk::amount;
 use sp_runtime::Permill;
+
+pub use grant::{CreateArgs, GenesisArgs, GrantCommand, RevokeArgs};
 
 /// Smart Layer turns tokens into web services. This is its command line.
 #[derive(Debug, Parser)]
@@ -92,6 +96,9 @@ Examples:
 
 Only one process can pay from one record of promises at a time; give others their own --state.")]
     Call(CallArgs),
+    /// Let websites read private attributes and take private actions of your tokens, and stop it
+    #[command(subcommand)]
+    Grant(GrantCommand),
     /// Look at service nodes, and manage your own
     #[command(subcommand)]
     Node(NodeCommand),
@@ -504,7 +511,7 @@ fn account(text: &str) -> Result<AccountId, String> {
 fn hash(text: &str) -> Result<Hash, String> {
     let mut bytes = [0; 32];
     let digits = text.strip_prefix("0x").unwrap_or(text);
-    hex::decode_to_slice(digits, &mut bytes).map_err(|_| "a session is 32 bytes as hex")?;
+    hex::decode_to_slice(digits, &mut bytes).map_err(|_| "sessions, grants and other hashes are 32 bytes as hex")?;
     Ok(bytes.into())
 }
 
@@ -594,9 +601,10 @@ mod tests {
     fn examples_of_the_help_are_understood() {
         let mut command = Cli::command();
         let mut help = command.render_long_help().to_string();
-        let script = command.find_subcommand_mut("script").unwrap();
-        for subcommand in script.get_subcommands_mut() {
-            help += &subcommand.render_long_help().to_string();
+        for name in ["script", "grant"] {
+            for subcommand in command.find_subcommand_mut(name).unwrap().get_subcommands_mut() {
+                help += &subcommand.render_long_help().to_string();
+            }
         }
         let joined = help.replace("\\\n", " ");
         let mut understood = 0;

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod call;
+mod grant;
 mod instance;
 mod key;
 mod node;
@@ -31,6 +32,7 @@ pub async fn run(cli: Cli) -> Result<Report> {
         Command::Instance(command) => instance::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,
         Command::Call(args) => call::run(&context, args).await,
+        Command::Grant(command) => grant::run(&context, command).await,
         Command::Node(command) => node::run(&context, command).await,
         Command::Sla(command) => node::sla(&context, command).await,
         Command::Anchors(command) => anchors::run(&context, command).await,

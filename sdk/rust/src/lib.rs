@@ -4,6 +4,7 @@
 //! - [`TokenClient`] calls tokens: it finds the nodes that serve an instance, pays one, and asks the next when one fails.
 //! - [`ServiceClient`] is one service over HTTP or WebSocket, for free methods and for whoever wants to choose the node.
 //! - [`prove`] shows from the chain's snapshot that an operation happened.
+//! - [`grant`] lets an owner grant a website private attributes and actions, and signs the website's calls.
 //! - [`place_instance`] stores a token instance, for issuers.
 //! - [`amount`] reads and writes `1.5SLT`.
 //!
@@ -26,6 +27,7 @@
 
 pub mod amount;
 mod error;
+pub mod grant;
 mod payer;
 mod place;
 pub mod prove;

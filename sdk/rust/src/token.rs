@@ -24,6 +24,7 @@ use smartlayer_primitives::{
 
 use crate::{
     error::Error,
+    grant::{Audience, Grantee},
     payer::{Opening, Payer, LIFETIME},
     service::{http_client, ServiceClient},
     till::Paid,
@@ -54,6 +55,7 @@ pub struct TokenClient {
     options: Options,
     http: reqwest::Client,
     state: Arc<Mutex<State>>,
+    grantee: Option<Grantee>,
 }
 
 #[derive(Default)]
@@ -85,7 +87,13 @@ impl TokenClient {
     /// A client that pays with `payer`.
     pub fn new(payer: Payer, options: Options) -> Self {
         let http = http_client(options.timeout);
-        Self { payer, options, http, state: Default::default() }
+        Self { payer, options, http, state: Default::default(), grantee: None }
+    }
+
+    /// The same client, whose calls use this grant: for private attributes and actions of the grant's instance. A use names the node
+    /// that it is sent to, and nodes take them in order, so these calls go one after the other.
+    pub fn with_grant(&self, grantee: Grantee) -> Self {
+        Self { grantee: Some(grantee), ..self.clone() }
     }
 
     /// Who pays.
@@ -124,6 +132,10 @@ impl TokenClient {
                     Err(e) => return Err(e),
                 }
             }
+        }
+        if let (Some(grantee), true) = (&self.grantee, failed.is_empty()) {
+            let audience = &grantee.grant().audience;
+            return Err(Error::Impossible(format!("the grant is for {audience}, which does not serve the instance")));
         }
         Err(all_failed(failed.into_iter().map(|(_, e)| e)))
     }
@@ -183,7 +195,15 @@ impl TokenClient {
             }
             (None, None) => return Err(Error::NoSession { node: node.clone() }),
         };
-        let paid = self.payer.call(&service, session, method, params, self.options.limit).await?;
+        let limit = self.options.limit;
+        let paid = match &self.grantee {
+            None => self.payer.call(&service, session, method, params, limit).await?,
+            Some(grantee) => {
+                let _turn = grantee.turn().await;
+                let params = grantee.authorise(node, method, params.clone())?;
+                self.payer.call(&service, session, method, &params, limit).await?
+            }
+        };
         Ok((paid, session))
     }
 
@@ -204,6 +224,9 @@ impl TokenClient {
     fn order(&self, assignment: &Assignment, method: &str) -> Vec<AccountId> {
         let mut nodes = assignment.serving.to_vec();
         let preferred = self.state().preferred.get(&assignment.instance).cloned();
+        if let Some(Audience::Node(named)) = self.grantee.as_ref().map(|grantee| &grantee.grant().audience) {
+            nodes.retain(|node| node == named);
+        }
         if method != method::TOKEN_CALL {
             if let Some(position) = preferred.and_then(|p| nodes.iter().position(|n| *n == p)) {
                 nodes[..=position].rotate_right(1);

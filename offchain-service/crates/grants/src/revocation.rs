@@ -39,8 +39,8 @@ pub struct Revocation {
 pub enum Revoked {
     /// The grant with this id ([`Grant::id`]).
     Grant(Hash),
-    /// All whose `not_before` is earlier than this, in seconds since 1970 (UTC); at most [`MAX_NUMBER`]. A grant does not say when it was signed, so
-    /// whoever signed grants that begin in the future chooses a time after their beginning.
+    /// All whose `not_before` is earlier than this, in seconds since 1970 (UTC); at most [`MAX_NUMBER`]. A grant does not say when it
+    /// was signed, so whoever signed grants that begin in the future chooses a time after their beginning.
     Before(u64),
 }
 
@@ -64,12 +64,12 @@ impl SignedRevocation {
         }
         revocation.validate()?;
         match owner {
-            None => return Err(Refusal::OwnerUnknown),
+            None => Err(Refusal::OwnerUnknown),
             Some(owner) if *owner != revocation.owner => {
-                return Err(Refusal::NotOwner { signed: revocation.owner.clone(), owner: owner.clone() })
+                Err(Refusal::NotOwner { signed: revocation.owner.clone(), owner: owner.clone() })
             }
             Some(owner) if !self.signature.verify(revocation, owner) => {
-                return Err(Refusal::BadOwnerSignature { owner: owner.clone() })
+                Err(Refusal::BadOwnerSignature { owner: owner.clone() })
             }
             Some(_) => Ok(()),
         }

@@ -199,6 +199,11 @@ mod tests {
         let plain = hash("token_call", json!({ "action": "open", "inputs": { "door": "1" } })).unwrap();
         let expected = blake2_256(br#"smartlayer/request/1["token_call",{"action":"open","inputs":{"door":"1"}}]"#);
         assert_eq!(plain, expected);
+        // The example in docs/integrate/grants.md, hashed by another implementation of blake2-256.
+        let example =
+            hash("token_attributes", json!({ "names": ["seat"], "instance": { "tokenType": 0, "index": 7 } }));
+        let expected = "0xf87b26b0fe8277904b402ab2346bcde50e62ed9dad4010ca87bf2ea75db706b0";
+        assert_eq!(format!("{:?}", example.unwrap()), expected);
         let full = json!({
             "payment": {}, "inputs": { "door": "1" }, "authorisation": { "use": 1.5 }, "action": "open"
         });

@@ -81,6 +81,13 @@ impl TokenScript {
 
     /// Sets what follows from the script's own marks.
     pub(crate) fn settle_access(&mut self) {
+        let is_marked = |(_, attributes, selections): (_, &[Attribute], &[Selection])| {
+            attributes.iter().any(|attribute| attribute.marked.is_some())
+                || selections.iter().any(|selection| selection.marked.is_some())
+        };
+        if !self.scopes().any(is_marked) && self.cards.iter().all(|card| card.marked.is_none()) {
+            return;
+        }
         let private = Graph::of(self).private(self, &BTreeSet::new());
         let access = |thing| if private.contains(&thing) { Access::Owner } else { Access::Public };
         let settle = |attributes: &mut [Attribute], selections: &mut [Selection], card: Option<usize>| {

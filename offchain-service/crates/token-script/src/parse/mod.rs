@@ -16,8 +16,10 @@ use std::collections::BTreeSet;
 use roxmltree::Node;
 
 use crate::{
-    entities, xml::Xml, Access, Contract, DataField, DataObject, Filter, Limits, Namespace, Problem, Reason,
-    ScriptError, Selection, TokenScript, MARKS,
+    entities,
+    xml::{Outline, Xml},
+    Access, Contract, DataField, DataObject, Filter, Limits, Namespace, Problem, Reason, ScriptError, Selection,
+    TokenScript, MARKS,
 };
 
 /// Where namespaces of marks begin, those of other versions too.
@@ -26,7 +28,8 @@ const SIGNATURE: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 pub(crate) fn script(bytes: &[u8], limits: &Limits) -> Result<TokenScript, ScriptError> {
     let text = entities::expand(bytes, limits)?;
-    let xml = Xml::parse(&text, limits)?;
+    let outline = Outline::of(&text, limits)?;
+    let xml = outline.parse(limits)?;
     let root = token_element(&xml)?;
     let namespace = root.tag_name().namespace().unwrap_or_default();
     let version = Namespace::ALL

@@ -29,7 +29,7 @@ impl<'a, 'i> Parser<'a, 'i> {
                 full_screen: is("fullScreen", false),
                 contents: shared.into_iter().map(collapse).collect(),
                 includes: self.includes(node)?,
-                start: start(node),
+                start: self.start(node),
             })
         };
         nodes.into_iter().map(view).collect()
@@ -60,11 +60,11 @@ impl<'a, 'i> Parser<'a, 'i> {
     pub(super) fn contents(&self, root: Node<'a, 'i>) -> Result<Vec<(String, u32)>, ScriptError> {
         let cards: Vec<_> = self.children(root, "cards").collect();
         let contents = cards.into_iter().flat_map(|cards| self.children(cards, "viewContent"));
-        let named = contents.filter_map(|n| Some((collapse(n.attribute("name")?), start(n))));
+        let named = contents.filter_map(|n| Some((collapse(n.attribute("name")?), self.start(n))));
         self.bounded(named, "shared contents")
     }
-}
 
-fn start(node: Node<'_, '_>) -> u32 {
-    u32::try_from(node.range().start).unwrap_or(u32::MAX)
+    fn start(&self, node: Node<'a, 'i>) -> u32 {
+        u32::try_from(self.xml.start(node)).unwrap_or(u32::MAX)
+    }
 }
