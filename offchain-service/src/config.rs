@@ -113,7 +113,7 @@ impl Default for NetworkConfig {
 #[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsConfig {
-    /// Where `GET /metrics` and `GET /health` are answered. Default: `127.0.0.1:9617`; port 0 is any free one.
+    /// Where `GET /metrics`, `GET /health` and `GET /ready` are answered. Default: `127.0.0.1:9617`; port 0 is any free one.
     pub listen: SocketAddr,
 }
 

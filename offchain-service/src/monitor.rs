@@ -1,10 +1,11 @@
-//! `GET /metrics` and `GET /health`.
+//! `GET /metrics`, `GET /health` and `GET /ready`.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{extract::State, http::StatusCode, response::IntoResponse, routing::get, Json, Router};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use smartlayer_chain_client::ChainClient;
+use smartlayer_token_api::Readiness;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 struct Monitored {
     registry: Arc<Registry>,
     chain: ChainClient,
+    /// Of a service node.
+    readiness: Option<Readiness>,
 }
 
 /// Answers until `stop` is cancelled.
@@ -19,10 +22,15 @@ pub async fn serve(
     listener: TcpListener,
     registry: Registry,
     chain: ChainClient,
+    readiness: Option<Readiness>,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let state = Monitored { registry: Arc::new(registry), chain };
-    let router = Router::new().route("/metrics", get(metrics)).route("/health", get(health)).with_state(state);
+    let state = Monitored { registry: Arc::new(registry), chain, readiness };
+    let router = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/health", get(health))
+        .route("/ready", get(ready))
+        .with_state(state);
     axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await
 }
 
@@ -52,4 +60,18 @@ async fn health(State(state): State<Monitored>) -> impl IntoResponse {
         "secondsSinceSeen": status.last_seen.elapsed().as_secs(),
     });
     (code, Json(body))
+}
+
+/// 200 while the service can do its work, else 503 and what is missing. An anchor needs the chain.
+async fn ready(State(state): State<Monitored>) -> impl IntoResponse {
+    let (status, body) = match &state.readiness {
+        Some(readiness) => readiness.answer(),
+        None => {
+            let status = *state.chain.status().borrow();
+            let seconds = status.last_seen.elapsed().as_secs();
+            let gone = (!status.connected).then(|| ("chain", format!("not connected, last seen {seconds} s ago")));
+            Readiness::answer_of(gone.as_slice())
+        }
+    };
+    (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body))
 }

@@ -111,6 +111,8 @@ async fn start(config: Config, stop: &CancellationToken) -> anyhow::Result<Runni
     });
     let (account_key, service_key) = (keys.account.clone(), keys.service.clone());
     let token = stop.child_token();
+    let mut readiness = None;
+    let secure = if config.role == Role::ServiceNode && config.service_node.rpc.tls.is_some() { "s" } else { "" };
     let rpc = match config.role {
         Role::ServiceNode => {
             let node = Parts {
@@ -126,6 +128,7 @@ async fn start(config: Config, stop: &CancellationToken) -> anyhow::Result<Runni
             };
             let node = ServiceNode::start(node, &mut registry).await?;
             let address = node.address();
+            readiness = Some(node.readiness());
             parts.spawn(async move { node.run(token).await.context("the service node failed") });
             address
         }
@@ -153,7 +156,9 @@ async fn start(config: Config, stop: &CancellationToken) -> anyhow::Result<Runni
     let token = stop.child_token();
     let monitored = chain.clone();
     parts.spawn(async move {
-        monitor::serve(metrics, registry, monitored, token.clone()).await.context("the metrics server failed")?;
+        monitor::serve(metrics, registry, monitored, readiness, token.clone())
+            .await
+            .context("the metrics server failed")?;
         unless_stopped(&token, "the metrics server")
     });
 
@@ -161,8 +166,8 @@ async fn start(config: Config, stop: &CancellationToken) -> anyhow::Result<Runni
         role: config.role.to_string(),
         account,
         service_key: keys.service.account(),
-        http: format!("http://{rpc}"),
-        ws: format!("ws://{rpc}"),
+        http: format!("http{secure}://{rpc}"),
+        ws: format!("ws{secure}://{rpc}"),
         metrics: format!("http://{metrics_address}/metrics"),
         peer_id: network.local_peer_id().to_string(),
         addresses: addresses(&network).await,

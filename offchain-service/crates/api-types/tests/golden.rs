@@ -158,8 +158,13 @@ fn hostile_headers_are_refused() {
 #[test]
 fn requests_and_answers_are_this_json() {
     let instance = Instance { token_type: 1, index: 7 };
-    let call =
-        rpc::TokenCall { instance, action: "redeem".into(), inputs: Default::default(), reading: Default::default(), authorisation: None };
+    let call = rpc::TokenCall {
+        instance,
+        action: "redeem".into(),
+        inputs: Default::default(),
+        reading: Default::default(),
+        authorisation: None,
+    };
     let request = Request::new(1, rpc::method::TOKEN_CALL, call);
     let expected = json!({"jsonrpc": "2.0", "id": 1, "method": "token_call",
         "params": {"instance": {"tokenType": 1, "index": 7}, "action": "redeem"}});

@@ -8,7 +8,7 @@ use smartlayer_ethereum::{ChainConfig, ChainId};
 use smartlayer_primitives::{sla::Objectives, AccountId, Balance, TemplateId, SLT};
 use url::Url;
 
-use crate::methods::PAID;
+use crate::{methods::PAID, tls::TlsConfig};
 
 /// The HTTP and WebSocket server.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +26,8 @@ pub struct RpcConfig {
     pub max_paid_calls: usize,
     /// The most requests in one JSON-RPC batch. Default: 100.
     pub max_batch: u32,
+    /// Certificate and key, to speak HTTPS and secure WebSocket. Default: none, all is plain.
+    pub tls: Option<TlsConfig>,
     /// Web origins that may call from a browser; `*` is all. Default: `["*"]`, since nothing here relies on cookies.
     pub cors_origins: Vec<String>,
 }
@@ -39,6 +41,7 @@ impl Default for RpcConfig {
             max_connections: 1000,
             max_paid_calls: 256,
             max_batch: 100,
+            tls: None,
             cors_origins: vec!["*".into()],
         }
     }

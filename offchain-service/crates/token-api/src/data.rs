@@ -104,6 +104,14 @@ impl Data {
         }
     }
 
+    /// Whether it can be read, and has never failed to write.
+    pub fn check(&self) -> Result<(), ApiError> {
+        if let Some(reason) = self.failure.borrow().clone() {
+            return Err(ApiError::new(ErrorCode::Internal, reason));
+        }
+        self.store.get::<Promises>(&SessionId::zero()).map_err(read).map(drop)
+    }
+
     fn written<T>(&self, result: Result<T, StoreError>) -> Result<T, ApiError> {
         result.map_err(|e| {
             if !matches!(e, StoreError::TooLarge { .. } | StoreError::Hash { .. }) {

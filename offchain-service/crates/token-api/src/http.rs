@@ -1,5 +1,7 @@
 //! One port for HTTP and WebSocket: jsonrpsee serves JSON-RPC, and a layer in front of it takes payments.
 //!
+//! `GET /health` says that the node runs, `GET /ready` whether it can do its work.
+//!
 //! The layer looks at POST bodies only. A request of a paid method, or a batch with one, never reaches jsonrpsee: it is priced, its
 //! payment taken, and the answer's bytes are built here, because the receipt signs exactly those bytes. Everything else passes through.
 //! Behind jsonrpsee's parser [`crate::inband`] answers paid methods whose payments are in their parameters, as over WebSocket; jsonrpsee
@@ -18,8 +20,8 @@ use http_body_util::{BodyExt, Limited};
 use jsonrpsee::{
     core::BoxError,
     server::{
-        middleware::rpc::RpcServiceBuilder, BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, RpcModule, Server,
-        ServerConfig, ServerHandle,
+        middleware::rpc::RpcServiceBuilder, stop_channel, BatchRequestConfig, HttpBody, HttpRequest, HttpResponse,
+        Methods, RpcModule, Server, ServerConfig, ServerHandle,
     },
     types::ErrorObjectOwned,
 };
@@ -31,11 +33,13 @@ use smartlayer_api_types::{
     x402, ApiError, ErrorCode,
 };
 use smartlayer_primitives::promise::call_hash;
-use tokio::sync::TryAcquireError;
+use tokio::{net::TcpListener, sync::TryAcquireError};
 use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{config::RpcConfig, inband::InBandLayer, methods, node::Node, paid::Asked};
+use crate::{
+    accept, config::RpcConfig, inband::InBandLayer, methods, node::Node, paid::Asked, ready, tls::Certificate,
+};
 
 /// Starts to listen; stops when the handle is stopped or dropped. Returns the address that it listens on.
 pub(crate) async fn listen(node: Arc<Node>) -> std::io::Result<(std::net::SocketAddr, ServerHandle)> {
@@ -48,14 +52,22 @@ pub(crate) async fn listen(node: Arc<Node>) -> std::io::Result<(std::net::Socket
         .build();
     let layers = tower::ServiceBuilder::new().layer(cors(&config)).layer(PaymentLayer { node: node.clone() });
     let in_band = RpcServiceBuilder::new().layer(InBandLayer { node: node.clone() });
-    let server = Server::builder()
+    let services = Server::builder()
         .set_config(server_config)
         .set_http_middleware(layers)
         .set_rpc_middleware(in_band)
-        .build(config.listen)
-        .await?;
-    let address = server.local_addr()?;
-    Ok((address, server.start(module(node))))
+        .to_service_builder();
+    let certificate = match config.tls {
+        Some(files) => Some(Certificate::load(files).await?),
+        None => None,
+    };
+    let listener = TcpListener::bind(config.listen).await?;
+    let address = listener.local_addr()?;
+    let (stop, handle) = stop_channel();
+    let (methods, stopping) = (Methods::from(module(node)), stop.clone());
+    let service = move || services.clone().build(methods.clone(), stopping.clone());
+    tokio::spawn(accept::run(listener, certificate, config.max_connections, stop, service));
+    Ok((address, handle))
 }
 
 /// Lets browsers call from the configured origins, send payments, and read what they are answered.
@@ -128,6 +140,17 @@ where
     }
 
     fn call(&mut self, request: HttpRequest) -> Self::Future {
+        if request.method() == Method::GET {
+            let answer = match request.uri().path() {
+                "/health" => Some((200, serde_json::json!({ "running": true }))),
+                "/ready" => Some(ready::Readiness::of(&self.node).answer()),
+                _ => None,
+            };
+            if let Some((status, value)) = answer {
+                let answer = Answer { status, body: value.to_string().into(), headers: Vec::new() };
+                return Box::pin(std::future::ready(Ok(answer.into_response())));
+            }
+        }
         if request.method() != Method::POST {
             return Box::pin(self.inner.call(request));
         }

@@ -9,6 +9,8 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `http` | one port for HTTP and WebSocket; takes payments in front of jsonrpsee |
+//! | `accept`, `tls` | connections, bounded, and encrypted if a certificate is configured |
+//! | `ready` | whether the node can do its work |
 //! | `inband` | payments in parameters, for WebSocket |
 //! | `paid` | a paid call, or a batch, from its request to its receipt |
 //! | `payments`, `sessions` | what is owed, by session; the rules are in `smartlayer-promise-ledger` |
@@ -23,6 +25,7 @@
 //!
 //! The chain is behind the trait [`Chain`], so all of this is tested without one.
 
+mod accept;
 mod access;
 mod anchors;
 mod chain;
@@ -42,14 +45,18 @@ mod operations;
 mod paid;
 mod payments;
 mod reading;
+mod ready;
 mod script;
 mod service;
 mod sessions;
 mod settle;
+mod tls;
 mod turns;
 mod watchtowers;
 
 pub use chain::{Chain, Status};
 pub use config::{Class, Config, EvmConfig, OnboardingConfig, PaymentConfig, Prices, RpcConfig};
 pub use instances::record_validator;
+pub use ready::Readiness;
 pub use service::{Parts, RunError, ServiceNode, StartError};
+pub use tls::TlsConfig;

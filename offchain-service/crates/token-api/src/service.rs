@@ -25,7 +25,9 @@ use crate::{
     instances::Instances,
     metrics::Metrics,
     node::Node,
-    onboarding, settle, watchtowers,
+    onboarding,
+    ready::Readiness,
+    settle, watchtowers,
 };
 
 /// How long calls in work may take when the service is told to stop.
@@ -62,7 +64,7 @@ pub enum StartError {
     /// The HTTP clients cannot be set up.
     #[error("cannot set up the HTTP client: {0}")]
     HttpClient(#[from] reqwest::Error),
-    /// The server cannot listen.
+    /// The server cannot listen, or its certificate cannot be used.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// Where.
@@ -127,7 +129,8 @@ impl ServiceNode {
         let listening = http::listen(node.clone()).await;
         let (address, server) =
             listening.map_err(|source| StartError::Listen { address: node.config.rpc.listen, source })?;
-        let own = || format!("http://{address}").parse().expect("an address makes a URL; qed");
+        let scheme = if node.config.rpc.tls.is_some() { "https" } else { "http" };
+        let own = || format!("{scheme}://{address}").parse().expect("an address makes a URL; qed");
         let _ = node.endpoint.set(node.config.endpoint.clone().unwrap_or_else(own));
         Ok(Self { node, address, server, inbound })
     }
@@ -135,6 +138,11 @@ impl ServiceNode {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Tells whether it can serve.
+    pub fn readiness(&self) -> Readiness {
+        Readiness::of(&self.node)
     }
 
     /// Works until it is told to stop, which takes at most five seconds: calls in work are answered, new ones refused.

@@ -392,3 +392,78 @@ async fn free_methods_cost_nothing() {
     let paid: Paid<Value> = s.till.call(&s.service, session(), "node_info", json!({}), 0).await.unwrap();
     assert_eq!((paid.charged(), paid.result["free"].as_bool(), s.book().promised), (0, Some(true), 0));
 }
+
+/// The node behind a WebSocket: what is a header over HTTP is a member there.
+async fn over_websocket(character: Character) -> Setting {
+    use futures::{SinkExt, StreamExt};
+    use smartlayer_api_types::inband::{attach, detach, PAYMENT, PAYMENT_REQUIRED};
+    use tokio_tungstenite::tungstenite::Message;
+
+    async fn respond(node: &Arc<FakeNode>, text: &str) -> String {
+        let (front, params) = text.split_once("\"params\":").unwrap();
+        let params = params.strip_suffix('}').unwrap();
+        let mut headers = HeaderMap::new();
+        let params = match detach(params, PAYMENT) {
+            Some((params, payment)) => {
+                headers.insert(x402::PAYMENT_SIGNATURE, payment.parse().unwrap());
+                params
+            }
+            None => params.to_owned(),
+        };
+        let (parts, body) =
+            answer(State(node.clone()), headers, format!("{front}\"params\":{params}}}")).await.into_parts();
+        let header = |name: &str| parts.headers.get(name).map(|v| v.to_str().unwrap().to_owned());
+        let (required, settled) = (header(x402::PAYMENT_REQUIRED), header(x402::PAYMENT_RESPONSE));
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        // The object ends where the answer does: one brace before it, or two in an error.
+        let depth = if body.contains("\"error\"") { 2 } else { 1 };
+        let (mut object, rest) = (body[..body.len() - depth].to_owned(), &body[body.len() - depth..]);
+        for (member, value) in [(PAYMENT_REQUIRED, required), (PAYMENT, settled)] {
+            if let Some(value) = value {
+                object = attach(&object, member, &value).unwrap();
+            }
+        }
+        format!("{object}{rest}")
+    }
+
+    let mut setting = setting(character).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    setting.service = ServiceClient::new(format!("ws://{}", listener.local_addr().unwrap()));
+    let node = setting.node.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            // Each connection bears three requests, so that reconnecting is shown too.
+            for _ in 0..3 {
+                let Some(Ok(Message::Text(text))) = socket.next().await else { break };
+                socket.send(Message::text(respond(&node, text.as_str()).await)).await.unwrap();
+            }
+        }
+    });
+    setting
+}
+
+#[tokio::test]
+async fn calls_are_paid_over_websocket_and_their_receipts_checked() {
+    let s = over_websocket(Character::Honest).await;
+    let mut paid = 0;
+    for _ in 0..9 {
+        match s.call(LIMIT).await {
+            Ok(answer) => {
+                paid += PRICE;
+                assert_eq!((answer.charged(), s.book().settled), (PRICE, paid));
+            }
+            // The connection was used up; what was not sent is not owed, as the node says when it is asked.
+            Err(e) => assert!(matches!(e, Error::Unreachable { .. }), "{e}"),
+        }
+    }
+    assert!(paid >= 4 * PRICE, "{paid}");
+
+    let s = over_websocket(Character::DeniesFreely).await;
+    assert!(matches!(s.call(LIMIT).await, Err(Error::NotCharged { .. })));
+    let s = over_websocket(Character::PriceRose).await;
+    assert_eq!(s.call(2 * PRICE).await.unwrap().charged(), 2 * PRICE);
+    let s = over_websocket(Character::Lies("result")).await;
+    assert!(matches!(s.call(LIMIT).await, Err(Error::BadReceipt { .. })));
+}

@@ -1,12 +1,14 @@
 //! Nothing is charged for what was not delivered, and nothing is claimed that was not earned.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, sync::Arc, time::Duration};
 
 use crate::common::*;
 use serde_json::json;
-use smartlayer_api_types::{Amount, ErrorCode};
+use smartlayer_api_types::{x402, Amount, ErrorCode};
 use smartlayer_chain_client::calls::promise_settlement;
+use smartlayer_ethereum::ChainId;
 use smartlayer_primitives::{session::CloseSession, SessionId, Signature, SLT};
+use smartlayer_token_api::{Config, EvmConfig};
 
 /// A redemption that is denied from the second on.
 async fn denied(world: &World, session: SessionId, id: u64, cumulative: u128) -> (u128, u128) {
@@ -46,7 +48,7 @@ async fn an_error_costs_nothing_and_the_same_promise_may_be_tried_again() {
 
 #[tokio::test]
 async fn who_makes_too_many_calls_fail_pays_until_calls_succeed_again() {
-    let two = |config: &mut smartlayer_token_api::Config| config.payment.max_uncharged_failures = 2;
+    let two = |config: &mut Config| config.payment.max_uncharged_failures = 2;
     let world = World::start_with(FakeChain::new(), tempfile::tempdir().unwrap(), two).await;
     world.serve_instance().await;
     let session = world.chain.open_session(&account(NODE), 0, SLT);
@@ -70,4 +72,81 @@ async fn who_makes_too_many_calls_fail_pays_until_calls_succeed_again() {
     assert_eq!(denied(&world, session, 5, total + CALL_PRICE).await, (0, total));
     assert_eq!(denied(&world, session, 6, total + CALL_PRICE).await, (CALL_PRICE, total + CALL_PRICE));
     assert_eq!(owed(&world, session).await, Amount(total + CALL_PRICE).to_string());
+}
+
+/// Starts a node, has it work on a call that it cannot end, and kills it. Returns what is left.
+fn killed_at_work(deposit: u128, request: &'static [u8]) -> (Arc<FakeChain>, tempfile::TempDir, SessionId) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let left = runtime.block_on(async {
+        // Takes connections, and says nothing.
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+        let hanging = EvmConfig {
+            request_timeout_ms: Some(600_000),
+            deadline_ms: Some(600_000),
+            ..EvmConfig::new(ChainId(31337), vec![endpoint])
+        };
+        let configure = |config: &mut Config| config.evm = vec![hanging];
+        let world = World::start_with(FakeChain::new(), tempfile::tempdir().unwrap(), configure).await;
+        world.serve_instance().await;
+        let session = world.chain.open_session(&account(NODE), 0, deposit);
+        let header = payment(&promise(session, PRICE, request));
+        let call = world.http.post(&world.url).header(x402::PAYMENT_SIGNATURE, header).body(request);
+        let call = tokio::spawn(call.send());
+        // It asks the chain only once the promise is on disk.
+        let asked = tokio::time::timeout(Duration::from_secs(20), silent.accept()).await;
+        assert!(asked.is_ok() && !call.is_finished());
+        let World { chain, dir, .. } = world;
+        (chain, dir, session)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(10));
+    left
+}
+
+#[test]
+fn a_call_that_a_crash_interrupted_is_not_claimed_and_worked_on_when_it_is_asked_for_again() {
+    let request: &'static [u8] = Vec::leak(attributes_named(&["seat"]));
+    for same in [true, false] {
+        let (chain, dir, session) = killed_at_work(SLT, request);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let all = |config: &mut Config| {
+                (config.payment.claim_above, config.payment.claim_interval_seconds) = (Amount(1), 1)
+            };
+            let world = World::start_with(chain, dir, all).await;
+            assert_eq!(owed(&world, session).await, "0");
+            for _ in 0..3 {
+                world.chain.advance(&[session]);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            assert_eq!(world.chain.calls(), Vec::<String>::new());
+            // The same request, or another with the same amount, since the first was never answered.
+            let request = if same { request.to_vec() } else { attributes_named(&["gate"]) };
+            let answer = world.paid(&request, session, PRICE).await;
+            let receipt = answer.receipt(&request).receipt;
+            assert_eq!((answer.status, receipt.charged, receipt.cumulative), (200, PRICE, PRICE));
+            let chain = world.chain.clone();
+            eventually("the claim", || {
+                chain.advance(&[session]);
+                !chain.calls().is_empty()
+            })
+            .await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_remembered_with_the_next_block() {
+    let world = World::start().await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let request = attributes();
+    let header = payment(&promise(session, PRICE, &request));
+    assert_eq!(world.post(&request, Some(&header)).await.status, 200);
+    let world = world.restart().await;
+    assert_eq!(owed(&world, session).await, Amount(PRICE).to_string());
+    // Whoever did not get the answer gets one, charged once.
+    let again = world.post(&request, Some(&header)).await;
+    assert_eq!(again.receipt(&request).receipt.cumulative, PRICE);
+    assert_eq!(world.paid(&request, session, 2 * PRICE).await.status, 200);
 }
