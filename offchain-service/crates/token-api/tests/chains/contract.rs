@@ -74,8 +74,20 @@ impl World {
 
     /// Places an instance of token type 0 with this script, which is registered, so that the node serves it.
     pub async fn place_instance(&self, script: &str, index: u32, token_id: u8, values: &[(&str, &str)]) {
+        self.place_instance_of(script, 0, index, token_id, values).await;
+    }
+
+    /// The same of any token type.
+    pub async fn place_instance_of(
+        &self,
+        script: &str,
+        token_type: u32,
+        index: u32,
+        token_id: u8,
+        values: &[(&str, &str)],
+    ) {
         let values: BTreeMap<_, _> = values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let instance = InstanceId { token_type: 0, index };
+        let instance = InstanceId { token_type, index };
         let mut id = [0; 32];
         id[31] = token_id;
         let state = InstanceState { instance, token_id: id, values }.encode();
