@@ -11,6 +11,7 @@ use std::{
 use serde::{de::DeserializeOwned, Serialize};
 use serde_json::Value;
 use smartlayer_api_types::{
+    error::ErrorObject,
     rpc::{self, method, Outcome},
     x402::{self, PaymentPayload, PaymentRequired, SettlementResponse},
     ApiError, ErrorCode,
@@ -119,11 +120,60 @@ impl ServiceClient {
             Outcome::Result(value) => {
                 serde_json::from_value(value).map_err(|e| self.nonsense(format!("unexpected result: {e}")))
             }
-            Outcome::Error(object) => Err(match object.known() {
-                Some(error) => Error::Api { url: self.url.clone(), error },
-                None => Error::UnknownError { url: self.url.clone(), code: object.code, message: object.message },
-            }),
+            Outcome::Error(object) => Err(self.error(object)),
         }
+    }
+
+    /// The first error in an answer, or in a batch's answers.
+    pub(crate) fn first_error(&self, answer: &Answer) -> Result<Option<Error>, Error> {
+        if answer.is_batch() {
+            let mut failed = self.responses(answer)?.into_iter().filter_map(|response| match response.outcome {
+                Outcome::Result(_) => None,
+                Outcome::Error(object) => Some(self.error(object)),
+            });
+            return Ok(failed.next());
+        }
+        match self.result::<Value>(answer) {
+            Ok(_) => Ok(None),
+            Err(e @ (Error::Api { .. } | Error::UnknownError { .. })) => Ok(Some(e)),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The results in a batch's answer to so many requests, in the requests' order.
+    pub(crate) fn results(&self, answer: &Answer, count: usize) -> Result<Vec<Result<Value, ApiError>>, Error> {
+        if !answer.is_batch() {
+            return Err(self.first_error(answer)?.unwrap_or_else(|| self.nonsense("one answer to a batch".into())));
+        }
+        let mut responses = self.responses(answer)?;
+        if responses.len() != count {
+            return Err(self.nonsense(format!("{} answers to {count} requests", responses.len())));
+        }
+        // Requests of a batch are numbered in their order, and any order of answers is allowed.
+        responses.sort_by_key(|response| response.id.as_u64());
+        let result = |response: rpc::Response| match response.outcome {
+            Outcome::Result(value) => Ok(Ok(value)),
+            Outcome::Error(object) => match object.known() {
+                Some(error) => Ok(Err(error)),
+                None => Err(self.error(object)),
+            },
+        };
+        responses.into_iter().map(result).collect()
+    }
+
+    fn responses(&self, answer: &Answer) -> Result<Vec<rpc::Response>, Error> {
+        serde_json::from_slice(&answer.body).map_err(|e| self.nonsense(format!("no answer to a batch: {e}")))
+    }
+
+    fn error(&self, object: ErrorObject) -> Error {
+        match object.known() {
+            Some(error) => Error::Api { url: self.url.clone(), error },
+            None => Error::UnknownError { url: self.url.clone(), code: object.code, message: object.message },
+        }
+    }
+
+    pub(crate) fn is_socket(&self) -> bool {
+        self.socket.is_some()
     }
 
     pub(crate) fn nonsense(&self, reason: String) -> Error {
@@ -150,6 +200,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Whether it answers a batch.
+    pub fn is_batch(&self) -> bool {
+        self.body.first() == Some(&b'[')
+    }
+
     /// What a receipt names.
     pub fn result_hash(&self) -> Hash {
         smartlayer_primitives::payload::blake2_256(&self.body)

@@ -2,10 +2,13 @@
 
 use std::{
     future::Future,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures::{SinkExt, StreamExt};
+use rustls::{crypto::aws_lc_rs, ClientConfig};
+use rustls_platform_verifier::BuilderVerifierExt;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use smartlayer_api_types::{
@@ -15,7 +18,7 @@ use smartlayer_api_types::{
 use tokio::{net::TcpStream, sync::Mutex};
 use tokio_tungstenite::{
     tungstenite::{protocol::WebSocketConfig, Message},
-    MaybeTlsStream, WebSocketStream,
+    Connector, MaybeTlsStream, WebSocketStream,
 };
 
 use crate::{
@@ -57,8 +60,20 @@ impl Socket {
 
     async fn connect(&self) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, Error> {
         let config = WebSocketConfig::default().max_message_size(Some(MAX_ANSWER)).max_frame_size(Some(MAX_ANSWER));
-        let connected = tokio_tungstenite::connect_async_with_config(&self.url, Some(config), true).await;
+        let secure = self.url.starts_with("wss:");
+        let connector = if secure { self.encryption()? } else { Connector::Plain };
+        let connected =
+            tokio_tungstenite::connect_async_tls_with_config(&self.url, Some(config), true, Some(connector)).await;
         Ok(connected.map_err(|e| self.unreachable(in_full(&e)))?.0)
+    }
+
+    /// Named here, since there is no default where a program has several implementations of TLS built in.
+    fn encryption(&self) -> Result<Connector, Error> {
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(BuilderVerifierExt::with_platform_verifier)
+            .map_err(|e| self.unreachable(in_full(&e)))?;
+        Ok(Connector::Rustls(Arc::new(config.with_no_client_auth())))
     }
 
     async fn exchange(

@@ -8,10 +8,11 @@ use std::{
 
 use async_trait::async_trait;
 use serde::{de::DeserializeOwned, Serialize};
+use serde_json::Value;
 use smartlayer_api_types::{
     rpc::SessionState,
     x402::{self, PaymentPayload, SessionTerms},
-    Amount, ErrorCode,
+    Amount, ApiError, ErrorCode,
 };
 use smartlayer_chain_client::{ChainClient, Keypair};
 use smartlayer_primitives::{
@@ -71,6 +72,11 @@ pub(crate) struct Till {
 
 /// Calls that cost the same: a service's URL, a method, and an action if there is one.
 type Kind = (String, String, Option<String>);
+
+fn kind(service: &ServiceClient, method: &str, params: &Value) -> Kind {
+    let action = params.get("action").and_then(Value::as_str).map(str::to_owned);
+    (service.url().to_owned(), method.to_owned(), action)
+}
 
 /// The most kinds of calls whose price is remembered.
 const MAX_KINDS: usize = 10_000;
@@ -140,9 +146,54 @@ impl Till {
         limit: Balance,
     ) -> Result<Paid<R>, Error> {
         let params = serde_json::to_value(params).map_err(|e| Error::Impossible(format!("the parameters: {e}")))?;
-        let action = params.get("action").and_then(serde_json::Value::as_str).map(str::to_owned);
-        let kind = (service.url().to_owned(), method.to_owned(), action);
-        let body = request(method, params);
+        let kinds = [kind(service, method, &params)];
+        let (answer, receipt) = self.pay(service, session, &request(method, params), &kinds, limit).await?;
+        let result = service.result(&answer).map_err(|e| match (e, &receipt) {
+            (Error::Api { url, error }, Some(receipt)) => {
+                let free = receipt.receipt.charged == 0;
+                let receipt = Box::new(receipt.clone());
+                match free {
+                    true => Error::NotCharged { url, error, receipt },
+                    false => Error::Charged { url, error, receipt },
+                }
+            }
+            (other, _) => other,
+        })?;
+        Ok(Paid { result, body: answer.body, receipt, latency: answer.latency })
+    }
+
+    /// Calls several methods in one batch and pays for them with one promise, at most `limit` planck for all. If one of the paid calls
+    /// fails, nothing is charged and nothing delivered, and each answer says why. Not for key operations, nor over WebSocket.
+    pub async fn call_all(
+        &self,
+        service: &ServiceClient,
+        session: SessionId,
+        calls: impl IntoIterator<Item = (&str, Value)>,
+        limit: Balance,
+    ) -> Result<Paid<Vec<Result<Value, ApiError>>>, Error> {
+        let (mut kinds, mut bodies) = (Vec::new(), Vec::new());
+        for (method, params) in calls {
+            kinds.push(kind(service, method, &params));
+            bodies.push(request(method, params));
+        }
+        if service.is_socket() {
+            return Err(Error::Impossible("a batch is paid over HTTP".into()));
+        }
+        let body = [b"[", &bodies.join(&b","[..])[..], b"]"].concat();
+        let (answer, receipt) = self.pay(service, session, &body, &kinds, limit).await?;
+        let result = service.results(&answer, bodies.len())?;
+        Ok(Paid { result, body: answer.body, receipt, latency: answer.latency })
+    }
+
+    /// Sends a request's body, or a batch's, and pays for it. Returns the answer with its receipt, checked; none if nothing was paid.
+    async fn pay(
+        &self,
+        service: &ServiceClient,
+        session: SessionId,
+        body: &[u8],
+        kinds: &[Kind],
+        limit: Balance,
+    ) -> Result<(Answer, Option<SignedReceipt>), Error> {
         let turn = self.turn(session);
         let _turn = turn.lock().await;
         let mut book = self.book(&session)?;
@@ -152,44 +203,39 @@ impl Till {
         }
         let offer = self.offer(service, &book.node).await?;
         // The node knows the call's class. Until it is known here too, the cheapest is tried, and the node says what it is.
-        let known = lock(&self.dearer).get(&kind).copied();
-        let mut price = known.or_else(|| offer.least(method)).unwrap_or(0);
+        let prices = kinds.iter().map(|kind| self.known_price(kind).or_else(|| offer.least(&kind.1)).unwrap_or(0));
+        let mut price = prices.fold(0, Balance::saturating_add);
         if price == 0 {
-            let answer = service.post(&body, None).await?;
+            let answer = service.post(body, None).await?;
             let asked = answer.required.as_ref().and_then(|required| required.offer(&self.genesis));
-            let Some(asked) = asked else {
-                let result = service.result(&answer)?;
-                return Ok(Paid { result, body: answer.body, receipt: None, latency: answer.latency });
-            };
+            let Some(asked) = asked else { return Ok((answer, None)) };
             price = asked.amount.0;
         }
         let (mut corrected, mut unknown) = (false, 0);
         loop {
             self.guard(&mut book, price, limit).await?;
-            let promise = self.promise(&mut book, price, &body)?;
+            let promise = self.promise(&mut book, price, body)?;
             let payment = PaymentPayload::new(&x402::offer(&offer.terms, price, 0), &promise);
-            let answer = service.post(&body, Some(&payment)).await?;
+            let answer = service.post(body, Some(&payment)).await?;
             if let Some(settled) = answer.settlement.as_ref().filter(|s| s.success).and_then(|s| s.extra.as_ref()) {
                 let receipt = SignedReceipt::try_from(&settled.receipt)
                     .map_err(|e| service.nonsense(format!("the receipt: {e}")))?;
-                let result = service.result(&answer);
                 // Only what was not delivered is free; what is free is an error.
-                let free = matches!(result, Err(Error::Api { .. })) && receipt.receipt.charged == 0;
+                let free = receipt.receipt.charged == 0 && service.first_error(&answer)?.is_some();
                 let amounts = if free { (0, book.settled) } else { (price, promise.promise.cumulative) };
                 self.check(&receipt, &book, amounts, &promise, &answer).await?;
                 (book.settled, book.in_doubt) = (amounts.1, false);
                 self.record().put(book)?;
-                self.remember(kind, price, offer.least(method));
-                let result = result.map_err(|e| match (e, Box::new(receipt.clone())) {
-                    (Error::Api { url, error }, receipt) if free => Error::NotCharged { url, error, receipt },
-                    (Error::Api { url, error }, receipt) => Error::Charged { url, error, receipt },
-                    (other, _) => other,
-                })?;
-                return Ok(Paid { result, body: answer.body, receipt: Some(receipt), latency: answer.latency });
+                if let [kind] = kinds {
+                    self.remember(kind, price, offer.least(&kind.1));
+                }
+                return Ok((answer, Some(receipt)));
             }
-            let error = match service.result::<serde_json::Value>(&answer) {
-                Ok(_) => return Err(Error::BadReceipt { node: book.node, problem: "there is none" }),
-                Err(error) => error,
+            let error = match service.first_error(&answer)? {
+                None => return Err(Error::BadReceipt { node: book.node, problem: "there is none" }),
+                // A batch of which something cannot be served: nothing was paid, and each answer says why.
+                Some(_) if answer.is_batch() => return Ok((answer, None)),
+                Some(error) => error,
             };
             match error.code() {
                 // The price has changed, or the node counts differently. What it says is checked, and believed once.
@@ -218,13 +264,17 @@ impl Till {
     }
 
     /// Remembers what a call costs, if it is more than the least for its method.
-    fn remember(&self, kind: Kind, price: Balance, least: Option<Balance>) {
+    fn remember(&self, kind: &Kind, price: Balance, least: Option<Balance>) {
         let mut dearer = lock(&self.dearer);
         if least == Some(price) {
-            dearer.remove(&kind);
+            dearer.remove(kind);
         } else if dearer.len() < MAX_KINDS {
-            dearer.insert(kind, price);
+            dearer.insert(kind.clone(), price);
         }
+    }
+
+    fn known_price(&self, kind: &Kind) -> Option<Balance> {
+        lock(&self.dearer).get(kind).copied()
     }
 
     /// Whether the price is within the limit, and within what is left.

@@ -126,12 +126,12 @@ impl FakeNode {
         }
     }
 
-    fn refuse(&self, id: Value, code: ErrorCode) -> axum::response::Response {
+    fn refuse(&self, id: Value, price: Balance, code: ErrorCode) -> axum::response::Response {
         let required = PaymentRequired {
             x402_version: x402::VERSION,
             error: Some(code.name().into()),
             resource: Resource { url: "x".into(), description: None, mime_type: None },
-            accepts: vec![x402::offer(&self.terms(true), self.price(), 30)],
+            accepts: vec![x402::offer(&self.terms(true), price, 30)],
             extensions: None,
         };
         let body = json_rpc(id, Outcome::Error(ApiError::from(code).to_object()));
@@ -140,13 +140,14 @@ impl FakeNode {
     }
 
     /// The rules of the real ledger, in short.
-    fn pay(&self, id: Value, body: &[u8], headers: &HeaderMap) -> axum::response::Response {
+    fn pay(&self, ids: &[Value], body: &[u8], headers: &HeaderMap) -> axum::response::Response {
+        let (id, price) = (ids[0].clone(), self.price() * ids.len() as Balance);
         let count = self.paid_calls.fetch_add(1, Ordering::Relaxed);
         let Some(payment) = headers.get(x402::PAYMENT_SIGNATURE) else {
-            return self.refuse(id, ErrorCode::PaymentRequired);
+            return self.refuse(id, price, ErrorCode::PaymentRequired);
         };
         if self.character == Character::LagsBehind && count < 2 {
-            return self.refuse(id, ErrorCode::UnknownSession);
+            return self.refuse(id, price, ErrorCode::UnknownSession);
         }
         let payment: PaymentPayload = x402::decode_header(payment.as_bytes()).unwrap();
         let signed = SignedPromise::try_from(&payment.payload).unwrap();
@@ -155,14 +156,14 @@ impl FakeNode {
         assert_eq!(promise.call_hash, call_hash(body), "a promise for another request");
         assert_eq!(payment.accepted.pay_to, node_account().to_string());
         let mut owed = lock(&self.owed);
-        let due = owed.0 + self.price();
-        if promise.cumulative < due || payment.accepted.amount.0 != self.price() {
+        let due = owed.0 + price;
+        if promise.cumulative < due || payment.accepted.amount.0 != price {
             drop(owed);
-            return self.refuse(id, ErrorCode::CumulativeTooLow);
+            return self.refuse(id, price, ErrorCode::CumulativeTooLow);
         }
         if promise.cumulative > due {
             drop(owed);
-            return self.refuse(id, ErrorCode::Overpaid);
+            return self.refuse(id, price, ErrorCode::Overpaid);
         }
         *owed = (promise.cumulative, Some(signed.clone()));
         drop(owed);
@@ -171,7 +172,7 @@ impl FakeNode {
         }
         let free = matches!(self.character, Character::DeniesFreely | Character::AnswersFreely);
         if free {
-            *lock(&self.owed) = (due - self.price(), None);
+            *lock(&self.owed) = (due - price, None);
         }
         let outcome = match self.character {
             Character::Denies | Character::DeniesFreely => {
@@ -179,12 +180,24 @@ impl FakeNode {
             }
             _ => Outcome::Result(json!({ "answer": 42 })),
         };
-        let body = json_rpc(id, outcome);
+        let body = match ids {
+            [_] => json_rpc(id, outcome),
+            _ => {
+                let others = match &outcome {
+                    Outcome::Error(_) => Outcome::Error(ApiError::from(ErrorCode::BatchNotCharged).to_object()),
+                    result => result.clone(),
+                };
+                let rest = ids[1..].iter().rev().map(|id| json_rpc(id.clone(), others.clone()));
+                // In any order.
+                let all: Vec<_> = rest.chain([json_rpc(id, outcome)]).collect();
+                format!("[{}]", all.join(","))
+            }
+        };
         let mut receipt = Receipt {
             node: node_account(),
             session: promise.session,
-            charged: if free { 0 } else { self.price() },
-            cumulative: if free { due - self.price() } else { promise.cumulative },
+            charged: if free { 0 } else { price },
+            cumulative: if free { due - price } else { promise.cumulative },
             request_hash: promise.call_hash,
             result_hash: blake2_256(body.as_bytes()),
             operation: None,
@@ -214,6 +227,11 @@ fn json_rpc(id: Value, outcome: Outcome) -> String {
 }
 
 async fn answer(State(node): State<Arc<FakeNode>>, headers: HeaderMap, body: String) -> axum::response::Response {
+    if body.starts_with('[') {
+        let batch: Vec<rpc::Request> = serde_json::from_str(&body).unwrap();
+        let ids: Vec<_> = batch.into_iter().map(|request| request.id).collect();
+        return node.pay(&ids, body.as_bytes(), &headers);
+    }
     let request: rpc::Request = serde_json::from_str(&body).unwrap();
     let result = match request.method.as_str() {
         rpc::method::SESSION_TERMS => {
@@ -223,7 +241,7 @@ async fn answer(State(node): State<Arc<FakeNode>>, headers: HeaderMap, body: Str
             serde_json::to_value(answer).unwrap()
         }
         rpc::method::SESSION_STATE => serde_json::to_value(node.state()).unwrap(),
-        rpc::method::TOKEN_ATTRIBUTES => return node.pay(request.id, body.as_bytes(), &headers),
+        rpc::method::TOKEN_ATTRIBUTES => return node.pay(&[request.id], body.as_bytes(), &headers),
         _ => json!({ "free": true }),
     };
     json_rpc(request.id, Outcome::Result(result)).into_response()
@@ -433,7 +451,7 @@ async fn over_websocket(character: Character) -> Setting {
     let node = setting.node.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+            let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { continue };
             // Each connection bears three requests, so that reconnecting is shown too.
             for _ in 0..3 {
                 let Some(Ok(Message::Text(text))) = socket.next().await else { break };
@@ -460,10 +478,38 @@ async fn calls_are_paid_over_websocket_and_their_receipts_checked() {
     }
     assert!(paid >= 4 * PRICE, "{paid}");
 
+    // Whoever is no TLS server is said not to be.
+    let mut s = over_websocket(Character::Honest).await;
+    s.service = ServiceClient::new(s.service.url().replace("ws:", "wss:"));
+    assert!(matches!(s.call(LIMIT).await, Err(Error::Unreachable { .. })));
+
     let s = over_websocket(Character::DeniesFreely).await;
     assert!(matches!(s.call(LIMIT).await, Err(Error::NotCharged { .. })));
     let s = over_websocket(Character::PriceRose).await;
     assert_eq!(s.call(2 * PRICE).await.unwrap().charged(), 2 * PRICE);
     let s = over_websocket(Character::Lies("result")).await;
     assert!(matches!(s.call(LIMIT).await, Err(Error::BadReceipt { .. })));
+}
+
+#[tokio::test]
+async fn one_promise_pays_a_batch_all_of_it_or_nothing() {
+    let calls = || (0..3).map(|index| ("token_attributes", json!({ "instance": index })));
+    let s = setting(Character::Honest).await;
+    for batch in 1..=3 {
+        let paid = s.till.call_all(&s.service, session(), calls(), LIMIT).await.unwrap();
+        assert_eq!((paid.charged(), paid.result.len(), s.book().settled), (3 * PRICE, 3, batch * 3 * PRICE));
+        assert!(paid.result.iter().all(Result::is_ok));
+    }
+    assert!(matches!(s.till.call_all(&s.service, session(), calls(), 2).await, Err(Error::TooExpensive { .. })));
+
+    let s = setting(Character::DeniesFreely).await;
+    let paid = s.till.call_all(&s.service, session(), calls(), LIMIT).await.unwrap();
+    let codes: Vec<_> = paid.result.iter().map(|result| result.as_ref().unwrap_err().code).collect();
+    let (denied, kept) = (ErrorCode::SelectionDenies, ErrorCode::BatchNotCharged);
+    assert_eq!((paid.charged(), codes, s.book().settled), (0, vec![denied, kept, kept], 0));
+
+    let s = setting(Character::Lies("result")).await;
+    assert!(matches!(s.till.call_all(&s.service, session(), calls(), LIMIT).await, Err(Error::BadReceipt { .. })));
+    let s = over_websocket(Character::Honest).await;
+    assert!(matches!(s.till.call_all(&s.service, session(), calls(), LIMIT).await, Err(Error::Impossible(_))));
 }

@@ -74,18 +74,55 @@ async fn who_makes_too_many_calls_fail_pays_until_calls_succeed_again() {
     assert_eq!(owed(&world, session).await, Amount(total + CALL_PRICE).to_string());
 }
 
+/// An Ethereum node that takes connections and says nothing.
+async fn hanging() -> (tokio::net::TcpListener, EvmConfig) {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+    let long = Some(600_000);
+    let chain = EvmConfig::new(ChainId(31337), vec![endpoint]);
+    (silent, EvmConfig { request_timeout_ms: long, deadline_ms: long, ..chain })
+}
+
+#[tokio::test]
+async fn while_a_call_is_in_work_only_what_was_earned_before_is_claimed() {
+    let (silent, hanging) = hanging().await;
+    let configure = |config: &mut Config| {
+        config.evm = vec![hanging];
+        config.payment.claim_above = Amount(1);
+    };
+    let world = World::start_with(FakeChain::new(), tempfile::tempdir().unwrap(), configure).await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let read = attributes_named(&["gate"]);
+    let earned = promise(session, PRICE, &read);
+    assert_eq!(world.post(&read, Some(&payment(&earned))).await.status, 200);
+
+    let seat = attributes_named(&["seat"]);
+    let header = payment(&promise(session, 2 * PRICE, &seat));
+    let call = world.http.post(&world.url).header(x402::PAYMENT_SIGNATURE, header).body(seat);
+    let call = tokio::spawn(call.send());
+    let _asked = tokio::time::timeout(Duration::from_secs(20), silent.accept()).await.unwrap().unwrap();
+    eventually("the claim", || {
+        world.chain.advance(&[]);
+        !world.chain.calls().is_empty()
+    })
+    .await;
+    world.chain.change(|s| s.sessions.get_mut(&session).unwrap().paid = PRICE);
+    for _ in 0..5 {
+        world.chain.advance(&[session]);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let submitted = world.chain.submitted.lock().unwrap().clone();
+    assert_eq!(submitted, vec![(account(SERVICE), promise_settlement::claim(earned.into()))]);
+    assert_eq!(owed(&world, session).await, Amount(PRICE).to_string());
+    assert!(!call.is_finished());
+}
+
 /// Starts a node, has it work on a call that it cannot end, and kills it. Returns what is left.
 fn killed_at_work(deposit: u128, request: &'static [u8]) -> (Arc<FakeChain>, tempfile::TempDir, SessionId) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let left = runtime.block_on(async {
-        // Takes connections, and says nothing.
-        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
-        let hanging = EvmConfig {
-            request_timeout_ms: Some(600_000),
-            deadline_ms: Some(600_000),
-            ..EvmConfig::new(ChainId(31337), vec![endpoint])
-        };
+        let (silent, hanging) = hanging().await;
         let configure = |config: &mut Config| config.evm = vec![hanging];
         let world = World::start_with(FakeChain::new(), tempfile::tempdir().unwrap(), configure).await;
         world.serve_instance().await;
