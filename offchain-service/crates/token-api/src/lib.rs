@@ -13,7 +13,7 @@
 //! | `payments`, `sessions` | what is owed, by session; the rules are in `smartlayer-promise-ledger` |
 //! | `methods` | what each JSON-RPC method does |
 //! | `evaluate` | token scripts, and what they read of Ethereum-compatible chains |
-//! | `instances`, `operations` | what is served: placed by anchors, changed by key operations |
+//! | `instances`, `operations`, `feeds` | what is served: placed by anchors, changed by key operations and by its issuer |
 //! | `inbound` | what other services ask and tell |
 //! | `follow`, `settle`, `onboarding` | the chain: following it, claiming, joining |
 //! | `data` | what is on disk |
@@ -25,6 +25,7 @@ mod chain;
 mod config;
 mod data;
 mod evaluate;
+mod feeds;
 mod follow;
 mod http;
 mod inbound;
@@ -43,5 +44,6 @@ mod watchtowers;
 
 pub use chain::{Chain, Status};
 pub use config::{Config, EvmConfig, OnboardingConfig, PaymentConfig, Prices, RpcConfig};
+pub use feeds::{Change, ChangeKind, Changes};
 pub use instances::record_validator;
 pub use service::{Parts, RunError, ServiceNode, StartError};

@@ -19,6 +19,7 @@ pub struct Metrics {
     operations: ByReason,
     claims: ByReason,
     placements: ByReason,
+    updates: ByReason,
     watchtowers: ByReason,
     /// Seconds from the request to the answer of paid calls.
     pub(crate) paid_seconds: Histogram,
@@ -49,6 +50,7 @@ impl Metrics {
             operations: Default::default(),
             claims: Default::default(),
             placements: Default::default(),
+            updates: Default::default(),
             watchtowers: Default::default(),
             paid_seconds,
             exposure: Default::default(),
@@ -65,6 +67,7 @@ impl Metrics {
         registry.register("operations", "Key operations, by what happened to them", metrics.operations.clone());
         registry.register("claims", "Claims on the chain, by outcome", metrics.claims.clone());
         registry.register("placements", "Placements by anchors, by outcome", metrics.placements.clone());
+        registry.register("updates", "Issuers' updates that were new here, by outcome", metrics.updates.clone());
         registry.register("watchtowers", "Claims given to watchtowers, by outcome", metrics.watchtowers.clone());
         // From the start, so that the first refusal shows as an increase.
         for outcome in ["kept", "refused", "failed"] {
@@ -102,6 +105,10 @@ impl Metrics {
 
     pub(crate) fn watched(&self, outcome: &'static str) {
         self.watchtowers.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    pub(crate) fn update(&self, outcome: &'static str) {
+        self.updates.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     pub(crate) fn placement(&self, outcome: &'static str) {

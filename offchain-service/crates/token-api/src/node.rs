@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::{
-    anchors::Anchors, chain::Chain, config::Config, data::Data, instances::Instances, metrics::Metrics,
+    anchors::Anchors, chain::Chain, config::Config, data::Data, feeds::Feeds, instances::Instances, metrics::Metrics,
     operations::Operations, sessions::Sessions,
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct Node {
     pub sessions: Sessions,
     pub instances: Instances,
     pub operations: Operations,
+    pub feeds: Feeds,
     pub anchors: Anchors,
     /// For asking anchors and watchtowers.
     pub http: reqwest::Client,

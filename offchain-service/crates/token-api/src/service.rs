@@ -20,6 +20,7 @@ use crate::{
     chain::Chain,
     config::{Config, EvmConfig},
     data::Data,
+    feeds::{Changes, Feeds},
     follow, http, inbound,
     instances::Instances,
     metrics::Metrics,
@@ -102,6 +103,7 @@ impl ServiceNode {
             sessions: Default::default(),
             instances: Instances::new(anchors),
             operations: Default::default(),
+            feeds: Feeds::new(),
             anchors: Anchors::new(http.clone()),
             http,
             ethereum: Ethereum::new(config.evm.iter().map(EvmConfig::chain_config), registry)?,
@@ -135,6 +137,11 @@ impl ServiceNode {
         self.address
     }
 
+    /// What changes in the instances that it keeps.
+    pub fn changes(&self) -> Changes {
+        Changes::new(self.node.clone())
+    }
+
     /// Works until it is told to stop, which takes at most five seconds: calls in work are answered, new ones refused.
     ///
     /// # Errors
@@ -162,6 +169,7 @@ impl ServiceNode {
         part!("giving claims to watchtowers", |node| watchtowers::run(&node));
         part!("joining the network", |node| onboarding::run(&node));
         part!("telling operations", |node| node.operations.repeat(&node));
+        part!("following issuers", |node| node.feeds.follow(&node));
         part!("listening to gossip", |node| inbound::gossip(&node));
         part!("answering peers", |node| inbound::requests(&node, inbound));
 
