@@ -5,7 +5,7 @@
 //! - [`ServiceClient`] is one service over HTTP or WebSocket, for free methods and for whoever wants to choose the node.
 //! - [`prove`] shows from the chain's snapshot that an operation happened.
 //! - [`grant`] lets an owner grant a website private attributes and actions, and signs the website's calls.
-//! - [`place_instance`] stores a token instance, for issuers.
+//! - [`place_instance`] stores a token instance, [`publish_update`] changes its values, for issuers.
 //! - [`amount`] reads and writes `1.5SLT`.
 //!
 //! ```no_run
@@ -31,6 +31,7 @@ pub mod grant;
 mod payer;
 mod place;
 pub mod prove;
+mod publish;
 mod record;
 mod service;
 mod socket;
@@ -40,10 +41,12 @@ mod token;
 pub use error::Error;
 pub use payer::{Opening, Payer, LIFETIME};
 pub use place::place_instance;
+pub use publish::{issuer_feed, publish_update};
 pub use record::Book;
 /// A pool of connections; see [`http_client`].
 pub use reqwest::Client as HttpClient;
 pub use service::{http_client, ServiceClient};
 pub use smartlayer_api_types as api;
+pub use smartlayer_issuer_feed::StateUpdate;
 pub use till::Paid;
 pub use token::{anchor_services, node_service, Answered, Options, TokenClient};

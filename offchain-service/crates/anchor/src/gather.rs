@@ -100,6 +100,8 @@ pub(crate) async fn run(shared: &Arc<Shared>) {
                 }
                 ("measurement", taken)
             }
+            // For those who keep the instance; an anchor only passes it on, which the network does.
+            Gossip::Update(_) => continue,
             Gossip::Assignment(signed) => ("assignment", assignment_told(shared, &facts, &signed).await),
         };
         match taken {

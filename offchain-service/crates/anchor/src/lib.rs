@@ -21,6 +21,7 @@
 //! | `place` | placing instances, and replacing nodes that are gone |
 //! | `duty` | writing commitments, and attesting those of others |
 //! | `attest`, `serve` | asking the other anchors, and being asked |
+//! | `publish` | passing issuers' updates on |
 //! | `rpc` | JSON-RPC for issuers, nodes and whoever wants proof |
 //! | `data` | what is on disk |
 //!
@@ -47,6 +48,7 @@ mod place;
 mod probe;
 pub mod proofs;
 pub mod proposal;
+mod publish;
 pub mod quorum;
 pub mod report;
 mod rpc;

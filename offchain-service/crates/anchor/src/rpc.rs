@@ -13,7 +13,7 @@ use smartlayer_api_types::{
 };
 use smartlayer_primitives::{merkle::MerkleProof, payload::Payload, Hash, Period};
 
-use crate::{place, shared::Shared};
+use crate::{place, publish, shared::Shared};
 
 /// How many periods are searched for an operation whose period is not given.
 const MAX_SEARCHED: usize = 32;
@@ -57,6 +57,7 @@ fn module(shared: Arc<Shared>) -> RpcModule<Arc<Shared>> {
         let placed = tokio::spawn(async move { place::place_instance(&shared, params).await }).await;
         placed.unwrap_or_else(|e| Err(ApiError::new(ErrorCode::Internal, e.to_string())))
     });
+    method!(method::ISSUER_PUBLISH, |shared, params| publish::publish(shared, params).await);
     method!(method::ANCHOR_PROOF, |shared, params| proof(shared, params).await);
     module
         .register_async_method(method::ANCHOR_INFO, |_, shared, _| async move { info(&shared).map_err(error_object) })

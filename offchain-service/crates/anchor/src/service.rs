@@ -29,6 +29,7 @@ use crate::{
     metrics::Metrics,
     onboarding, place,
     probe::{self, HttpProber, Prober},
+    publish::Pace,
     rpc, serve,
     shared::Shared,
 };
@@ -113,6 +114,7 @@ impl Anchor {
             ends: Default::default(),
             leaves: Default::default(),
             passed_tests: Default::default(),
+            updates: Pace::new(Instant::now()),
         });
         let (address, server) = rpc::serve(shared.clone()).await?;
         let endpoint = shared.config.endpoint.clone().unwrap_or_else(|| format!("http://{address}"));

@@ -29,6 +29,7 @@ use crate::{
     metrics::Metrics,
     probe::{Prober, Seen},
     proofs::Leaves,
+    publish::Pace,
     report::Held,
 };
 
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub ends: Mutex<BTreeMap<Period, Arc<PeriodEnd>>>,
     /// Leaves that were read last.
     pub leaves: Mutex<BTreeMap<Period, Arc<Leaves>>>,
+    /// How many issuers' updates may be passed on.
+    pub updates: Pace,
     /// Serviceability tests that were passed: hashes of node, terms and period.
     pub passed_tests: Mutex<BTreeSet<Hash>>,
 }

@@ -11,10 +11,11 @@ use async_trait::async_trait;
 use codec::{DecodeAll, Encode};
 use smartlayer_anchor::{record_validator, Anchor, Chain, Config, Nodes, Parts, Prober, Progress};
 use smartlayer_api_types::{
-    rpc::{method, AnchorProof, Holders, PlaceInstance, Placed, Proof},
+    rpc::{method, AnchorProof, Holders, IssuerPublish, PlaceInstance, Placed, Proof, PublishStatus, Published},
     HexBytes, Instance,
 };
 use smartlayer_chain_client::{BlockRef, Call, ChainStatus, Error, Included, Keypair};
+use smartlayer_issuer_feed::{SignedUpdate, StateUpdate};
 use smartlayer_network::{
     keypair,
     messages::{AttestRequest, Content, Gossip, Placement, RefusalCode, Request, Response},
@@ -715,6 +716,36 @@ async fn from_proposals_to_commitments() {
     let instance = InstanceId { token_type: TOKEN, index: 7 };
     let found = story.nodes[5].network.find_assignments(instance).await;
     assert_eq!(found.first().map(HexBytes::of), Some(placed.assignment.clone()));
+
+    // An anchor passes on what the issuer says, and nobody else.
+    let update = StateUpdate {
+        instance,
+        sequence: 1,
+        reset: false,
+        values: [("seat".to_owned(), Some("14C".to_owned()))].into(),
+        issued_at: 1_790_000_000,
+    };
+    let signed = |by: &Keypair| SignedUpdate { signature: by.sign_payload(&update, &GENESIS), update: update.clone() };
+    let publish = async |by: &Keypair| {
+        let publication = IssuerPublish::from(&signed(by));
+        story.anchors[0].client.call::<Published>(method::ISSUER_PUBLISH, publication).await
+    };
+    let refused = publish(&key(98)).await.unwrap_err().to_string();
+    assert!(refused.contains("not_the_issuer"), "{refused}");
+    let mut heard = story.nodes[5].network.gossip();
+    let passed_on = story.eventually("passed on", async || publish(&issuer).await.ok()).await;
+    assert_eq!((passed_on.sequence, passed_on.status), (1, PublishStatus::PassedOn));
+    let told = tokio::time::timeout(SOON, async {
+        loop {
+            if let Ok((_, Gossip::Update(told))) = heard.recv().await {
+                return told;
+            }
+        }
+    });
+    let told = told.await.expect("it goes round");
+    // A signature has randomness in it.
+    assert_eq!(told.update, update);
+    assert!(told.verify(&GENESIS, &issuer.account()));
 
     // A key operation; a forged one beside it, of a node that doesn't serve the instance.
     let executor = &placed.serving[0].account;

@@ -143,7 +143,7 @@ codes! {
     /// The chain refused what the service submitted.
     ChainRefused = 4064, "chain_refused", 200, "The message gives the chain's reason.";
 
-    /// The request to store an instance is not signed by the token type's issuer.
+    /// The request to store or update an instance is not signed by the token type's issuer.
     NotTheIssuer = 4080, "not_the_issuer", 200, "Sign the request with the account that registered the token type.";
     /// The request to store an instance is past its last block, or its last block is too far ahead.
     RequestExpired = 4081, "request_expired", 200, "Sign anew with a valid_until a few minutes ahead.";
@@ -157,6 +157,17 @@ codes! {
     NoQuorum = 4085, "no_quorum", 200, "Ask again, or ask another anchor.";
     /// Too few of the chosen nodes took the instance.
     PlacementFailed = 4086, "placement_failed", 200, "Ask again; the anchors choose other nodes.";
+
+    /// The issuer's update is not within its bounds; the message says which.
+    UpdateInvalid = 4100, "update_invalid", 200, "Correct what the message names, and sign anew.";
+    /// As many updates as are kept came since the last reset of the instance's feed.
+    FeedFull = 4101, "feed_full", 200, "Publish a reset that states all values, under the same number.";
+    /// Another update with this number, signed by the issuer as well, was there first; it is in data.first.
+    UpdateConflict = 4102, "update_conflict", 200, "Ask issuer_feed for the next number, and publish under that.";
+    /// Too many updates that come before this one are missing.
+    UpdateTooFarAhead = 4103, "update_too_far_ahead", 200, "Publish the updates that data.missing names first.";
+    /// No other service listens, so the update went nowhere.
+    NotPassedOn = 4104, "not_passed_on", 200, "Publish to a node that serves the instance, or to another anchor.";
 }
 
 impl ErrorCode {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use smartlayer_primitives::{AccountId, Hash, SessionId};
+use smartlayer_issuer_feed::{SignedUpdate, StateUpdate};
+use smartlayer_primitives::{AccountId, Hash, SessionId, Signature};
 
 use crate::{
-    json::{Amount, HexBytes, Instance, SignatureJson},
+    json::{Amount, BadSignatureForm, HexBytes, Instance, SignatureJson},
     x402::SessionTerms,
 };
 
@@ -39,6 +40,10 @@ pub mod method {
     pub const SESSION_CLOSE: &str = "session_close";
     /// Free. The service's state: no parameters → [`super::NodeInfo`].
     pub const NODE_INFO: &str = "node_info";
+    /// Nodes and anchors, free. An issuer's update of an instance: [`super::IssuerPublish`] → [`super::Published`].
+    pub const ISSUER_PUBLISH: &str = "issuer_publish";
+    /// Free. Where an instance's updates stand: [`super::IssuerFeed`] → [`super::FeedState`].
+    pub const ISSUER_FEED: &str = "issuer_feed";
     /// Free. The OpenRPC document of the service.
     pub const DISCOVER: &str = "rpc.discover";
     /// Anchors, free. Stores an instance in the network: [`super::PlaceInstance`] → [`super::Placed`].
@@ -719,4 +724,100 @@ pub struct AnchorInfo {
     pub chain: ChainInfo,
     /// Seconds since it started.
     pub uptime_seconds: u64,
+}
+
+/// Parameters of `issuer_publish`: what an issuer says about an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IssuerPublish {
+    /// The update: `{instance, sequence, reset, values, issuedAt}`; a value of null removes it.
+    pub update: StateUpdate,
+    /// By the account that registered the token type, over the update's signing payload.
+    pub signature: SignatureJson,
+}
+
+impl From<&SignedUpdate> for IssuerPublish {
+    fn from(signed: &SignedUpdate) -> Self {
+        Self { update: signed.update.clone(), signature: (&signed.signature).into() }
+    }
+}
+
+impl TryFrom<IssuerPublish> for SignedUpdate {
+    type Error = BadSignatureForm;
+
+    fn try_from(publish: IssuerPublish) -> Result<Self, BadSignatureForm> {
+        Ok(Self { signature: Signature::try_from(&publish.signature)?, update: publish.update })
+    }
+}
+
+/// The answer of `issuer_publish`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// The instance.
+    pub instance: Instance,
+    /// The update's number.
+    pub sequence: u64,
+    /// What came of it: `applied`, `waiting` for those before it, or `known` already; from an anchor `passedOn`.
+    pub status: PublishStatus,
+    /// The numbers that it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Numbers>,
+}
+
+/// What came of publishing an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PublishStatus {
+    /// It is in force, and on this node's disk.
+    Applied,
+    /// It is on this node's disk, and will be in force once those before it came.
+    Waiting,
+    /// It was there, or was overtaken by a reset.
+    Known,
+    /// An anchor told everyone; it keeps nothing itself.
+    PassedOn,
+}
+
+/// Numbers of updates, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Numbers {
+    /// The first.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+}
+
+impl From<std::ops::RangeInclusive<u64>> for Numbers {
+    fn from(range: std::ops::RangeInclusive<u64>) -> Self {
+        Self { first: *range.start(), last: *range.end() }
+    }
+}
+
+/// Parameters of `issuer_feed`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IssuerFeed {
+    /// The instance.
+    pub instance: Instance,
+}
+
+/// Where an instance's updates stand at this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedState {
+    /// The instance.
+    pub instance: Instance,
+    /// The number of the update applied last, 0 if there was none; the issuer's next has the number after it.
+    pub sequence: u64,
+    /// The first numbers that are missing before updates that wait for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Numbers>,
+    /// How many updates wait.
+    pub waiting: u32,
+    /// How many updates are kept since the last reset, that included; of 1,000 the next has to be a reset.
+    pub since_reset: u32,
+    /// The number of the instance's last change at this node, updates and operations counted; 0 if there was none.
+    pub last_change: u64,
 }

@@ -107,7 +107,7 @@ mod tests {
     use alloy_primitives::{Address, Bytes};
 
     fn read(number: u8) -> Read {
-        Read::Call { to: Address::repeat_byte(number), data: Bytes::new() }
+        Read::call(Address::repeat_byte(number), Bytes::new())
     }
 
     fn answer(bytes: usize) -> Answer {

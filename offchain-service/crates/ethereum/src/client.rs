@@ -81,6 +81,10 @@ impl View {
         self.block
     }
 
+    pub(crate) fn max_fee_per_gas(&self) -> u128 {
+        self.chain.config.max_fee_per_gas
+    }
+
     /// Reads, in one round trip if nothing stands against it; answers in the order of the reads, each on its own.
     pub async fn read(&self, reads: &[Read]) -> Vec<Result<Answer, EthereumError>> {
         let mut answers = Vec::with_capacity(reads.len());

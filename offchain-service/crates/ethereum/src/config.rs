@@ -21,6 +21,9 @@ pub struct ChainConfig {
     pub max_batch: usize,
     /// The most bytes of an answer that are read. Default: 10 MiB.
     pub max_response_bytes: usize,
+    /// What a unit of gas may cost at the most, in the smallest unit of the chain's own currency: an endpoint that says more is
+    /// not believed. Default: 10,000 gwei.
+    pub max_fee_per_gas: u128,
     /// The oldest newest block that is believed; none: blocks may be of any age. Default: an hour.
     pub max_block_age: Option<Duration>,
     /// By how many blocks the newest one may go back. Default: 64.
@@ -48,6 +51,7 @@ impl ChainConfig {
             deadline: Duration::from_secs(10),
             max_batch: 100,
             max_response_bytes: 10 << 20,
+            max_fee_per_gas: 10_000_000_000_000,
             max_block_age: Some(Duration::from_secs(3600)),
             max_reorg: 64,
             max_difference: 64,

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `client` | [`Ethereum`] and [`View`]: the cache, and joining whoever asks the same |
 //! | `load` | what is asked at the same time goes in one batch; the next endpoint when one fails |
+//! | `estimate`, `revert` | what a transaction would cost, and why it would fail |
 //! | `logs` | logs of many blocks, in ranges that the endpoints take |
 //! | `follow`, `heads` | the newest block of a chain that somebody asks for; which endpoint's is believed |
 //! | `endpoint`, `rpc` | one endpoint: what it can do, how it is; JSON-RPC as it travels |
@@ -38,16 +39,20 @@ mod client;
 mod config;
 mod endpoint;
 mod error;
+mod estimate;
 mod follow;
 mod heads;
 mod load;
 mod logs;
 mod metrics;
 mod read;
+mod revert;
 mod rpc;
 
 pub use chain_id::{ChainId, NotAChainId};
 pub use client::{Ethereum, View};
 pub use config::ChainConfig;
 pub use error::{EthereumError, Fault};
-pub use read::{Answer, Block, Log, LogQuery, Logs, Read};
+pub use estimate::{EstimateError, Fees, GasEstimate};
+pub use read::{Answer, Block, Log, LogQuery, Logs, Read, Transaction};
+pub use revert::{Reason, Revert};

@@ -107,7 +107,7 @@ impl Ticket {
         let waiting = {
             let mut shared = self.chain.shared();
             let waiting = shared.reads.remove(&key);
-            if let Ok(answer) = &result {
+            if let Some(answer) = result.as_ref().ok().filter(|_| key.1.is_of_block()) {
                 shared.cache.insert(&key.0, key.1, answer.clone());
             }
             waiting
@@ -184,7 +184,13 @@ impl Chain {
             shared.reads.insert(key.clone(), vec![sender]);
             let ticket = Ticket { chain: self.clone(), key: Some(key) };
             let unit = match read {
-                Read::Call { to, data } => Unit::Call { to: *to, data: data.clone() },
+                Read::Call { from, to, value, data } => {
+                    Unit::Call { from: *from, to: *to, value: *value, data: data.clone() }
+                }
+                Read::Gas(transaction) => Unit::Gas(transaction.clone()),
+                Read::Fees => Unit::Fees { most: self.config.max_fee_per_gas },
+                Read::Tip => Unit::Tip { most: self.config.max_fee_per_gas },
+                Read::Nonce(account) => Unit::Nonce(*account),
                 Read::Storage { address, slot } => Unit::Storage { address: *address, slot: *slot },
                 Read::Logs(query) => {
                     let (sender, first) = oneshot::channel();

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, Bytes, B256};
+use alloy_primitives::{Address, Bytes, B256, U256};
+
+use crate::Revert;
 
 /// A block of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +22,12 @@ pub struct Block {
 pub enum Read {
     /// What a contract returns to a call that changes nothing.
     Call {
+        /// Who calls; nobody in particular if none.
+        from: Option<Address>,
         /// The contract.
         to: Address,
+        /// How much of the chain's own currency would go with it, in its smallest unit.
+        value: Option<U256>,
         /// Selector and arguments.
         data: Bytes,
     },
@@ -34,6 +40,28 @@ pub enum Read {
     },
     /// The newest events of a contract.
     Logs(LogQuery),
+    /// How much gas a transaction takes.
+    Gas(Transaction),
+    /// What a transaction in the next block costs by the block's header.
+    Fees,
+    /// What transactions of the last blocks gave beyond that.
+    Tip,
+    /// How many transactions an account has made, those that wait for a block included. This changes within a block, so it is
+    /// never answered from memory.
+    Nonce(Address),
+}
+
+/// A transaction that somebody could make.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Transaction {
+    /// Who makes it.
+    pub from: Address,
+    /// Who gets it.
+    pub to: Address,
+    /// How much of the chain's own currency goes with it, in its smallest unit.
+    pub value: U256,
+    /// Selector and arguments.
+    pub data: Bytes,
 }
 
 /// Which events of a contract.
@@ -54,12 +82,25 @@ pub struct LogQuery {
 pub enum Answer {
     /// What the contract returned.
     Returned(Bytes),
-    /// The contract did not return; the endpoint's words for why, cut to 200 characters.
-    Reverted(String),
+    /// The contract did not return.
+    Reverted(Revert),
     /// The word of the storage.
     Word(B256),
     /// The events.
     Logs(Arc<Logs>),
+    /// So much gas.
+    Gas(u64),
+    /// What the block's header says.
+    Fees {
+        /// The most gas that all transactions of a block use together.
+        gas_limit: u64,
+        /// What each unit of gas cost, in the smallest unit of the chain's own currency; none on a chain without EIP-1559.
+        base_fee: Option<u128>,
+    },
+    /// What half of the transactions gave for a unit of gas beyond the base fee, in the smallest unit.
+    Tip(u128),
+    /// So many transactions.
+    Nonce(u64),
 }
 
 /// What a search for events found.
@@ -92,10 +133,22 @@ pub struct Log {
 }
 
 impl Read {
+    /// A call of nobody in particular.
+    pub fn call(to: Address, data: Bytes) -> Self {
+        Read::Call { from: None, to, value: None, data }
+    }
+
+    /// Whether its answer stays what it is as long as the block does.
+    pub(crate) fn is_of_block(&self) -> bool {
+        !matches!(self, Read::Nonce(_))
+    }
+
     /// Why it is not asked, if it is not.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         match self {
-            Read::Call { data, .. } if data.len() > 128 << 10 => Some("a call takes at most 128 KiB"),
+            Read::Call { data, .. } | Read::Gas(Transaction { data, .. }) if data.len() > 128 << 10 => {
+                Some("a call takes at most 128 KiB")
+            }
             Read::Logs(query) if query.topics.len() > 4 => Some("an event has at most four topics"),
             Read::Logs(query) if query.topics.iter().map(Vec::len).sum::<usize>() > 64 => {
                 Some("at most 64 values of topics are searched for")
@@ -108,8 +161,8 @@ impl Read {
     /// What it takes up in memory, in bytes; about.
     pub(crate) fn size(&self) -> usize {
         let more = match self {
-            Read::Call { data, .. } => data.len(),
-            Read::Storage { .. } => 0,
+            Read::Call { data, .. } | Read::Gas(Transaction { data, .. }) => data.len(),
+            Read::Storage { .. } | Read::Fees | Read::Tip | Read::Nonce(_) => 0,
             Read::Logs(query) => query.topics.iter().map(|values| 24 + 32 * values.len()).sum(),
         };
         size_of::<Self>() + more
@@ -121,8 +174,8 @@ impl Answer {
     pub(crate) fn size(&self) -> usize {
         let more = match self {
             Answer::Returned(data) => data.len(),
-            Answer::Reverted(words) => words.len(),
-            Answer::Word(_) => 0,
+            Answer::Reverted(revert) => revert.size(),
+            Answer::Word(_) | Answer::Gas(_) | Answer::Fees { .. } | Answer::Tip(_) | Answer::Nonce(_) => 0,
             Answer::Logs(logs) => logs.found.iter().map(Log::size).sum(),
         };
         size_of::<Self>() + more

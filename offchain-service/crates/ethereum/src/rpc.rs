@@ -6,11 +6,16 @@ use alloy_primitives::{hex, Address, Bytes, B256, U256};
 use serde::{Deserialize, Deserializer};
 use serde_json::{json, Value};
 
-use crate::{read::LogQuery, Answer, Block, Fault, Log, Logs};
+use crate::{
+    read::{LogQuery, Transaction},
+    Answer, Block, Fault, Log, Logs, Revert,
+};
 
 /// The gas of a call: the most that a transaction may use by EIP-7825, so that a call without an end costs endpoints little, and all of
 /// them the same.
 const CALL_GAS: u64 = 1 << 24;
+/// From how many blocks the usual tip is taken.
+const TIP_BLOCKS: u64 = 10;
 /// JSON-RPC's code for a method that there is not.
 const NO_METHOD: i64 = -32601;
 /// The longest text of an endpoint that is told on.
@@ -34,9 +39,20 @@ pub(crate) struct Question {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Unit {
     Call {
+        from: Option<Address>,
         to: Address,
+        value: Option<U256>,
         data: Bytes,
     },
+    Gas(Transaction),
+    /// `most`: what a unit of gas may cost.
+    Fees {
+        most: u128,
+    },
+    Tip {
+        most: u128,
+    },
+    Nonce(Address),
     Storage {
         address: Address,
         slot: B256,
@@ -63,6 +79,8 @@ pub(crate) enum Miss {
 pub(crate) struct RpcError {
     code: i64,
     message: String,
+    /// What the contract gave as its reason.
+    data: Option<Bytes>,
 }
 
 pub(crate) type Outcome = Result<Value, RpcError>;
@@ -70,7 +88,9 @@ pub(crate) type Outcome = Result<Value, RpcError>;
 impl Unit {
     pub(crate) fn address(&self) -> Address {
         match self {
-            Unit::Call { to: address, .. } | Unit::Storage { address, .. } => *address,
+            Unit::Call { to: address, .. } | Unit::Storage { address, .. } | Unit::Nonce(address) => *address,
+            Unit::Gas(transaction) => transaction.to,
+            Unit::Fees { .. } | Unit::Tip { .. } => Address::ZERO,
             Unit::Range { query, .. } => query.address,
         }
     }
@@ -82,7 +102,7 @@ impl Unit {
 
     /// Whether the block is named by the request itself.
     pub(crate) fn names_block(&self) -> bool {
-        !matches!(self, Unit::Range { .. })
+        !matches!(self, Unit::Range { .. } | Unit::Tip { .. } | Unit::Nonce(_))
     }
 }
 
@@ -106,9 +126,23 @@ impl Request {
             false => json!({ "blockHash": text(question.block.hash), "requireCanonical": true }),
         };
         match &question.unit {
-            Unit::Call { to, data } => {
-                let call = json!({ "to": text(to), "data": text(data), "gas": quantity(CALL_GAS) });
+            Unit::Call { from, to, value, data } => {
+                let call = call(from.as_ref(), to, value.as_ref(), data);
                 Self { method: "eth_call", params: json!([call, at()]) }
+            }
+            Unit::Gas(Transaction { from, to, value, data }) => {
+                let call = call(Some(from), to, Some(value), data);
+                Self { method: "eth_estimateGas", params: json!([call, at()]) }
+            }
+            Unit::Fees { .. } => {
+                Self { method: "eth_getBlockByHash", params: json!([text(question.block.hash), false]) }
+            }
+            Unit::Tip { .. } => {
+                let newest = quantity(question.block.number);
+                Self { method: "eth_feeHistory", params: json!([quantity(TIP_BLOCKS), newest, [50]]) }
+            }
+            Unit::Nonce(account) => {
+                Self { method: "eth_getTransactionCount", params: json!([text(account), "pending"]) }
             }
             Unit::Storage { address, slot } => {
                 Self { method: "eth_getStorageAt", params: json!([text(address), text(slot), at()]) }
@@ -129,6 +163,17 @@ impl Request {
             }
         }
     }
+}
+
+fn call(from: Option<&Address>, to: &Address, value: Option<&U256>, data: &Bytes) -> Value {
+    let mut call = json!({ "to": text(to), "data": text(data), "gas": quantity(CALL_GAS) });
+    if let Some(from) = from {
+        call["from"] = text(from).into();
+    }
+    if let Some(value) = value {
+        call["value"] = format!("{value:#x}").into();
+    }
+    call
 }
 
 /// The body that asks several things: a batch, unless it is only one.
@@ -159,6 +204,16 @@ struct RawError {
     code: i64,
     #[serde(default)]
     message: String,
+    #[serde(default)]
+    data: Value,
+}
+
+impl From<RawError> for RpcError {
+    fn from(error: RawError) -> Self {
+        // Some endpoints wrap what the contract gave once more.
+        let data = bytes(&error.data).or_else(|_| bytes(&error.data["data"])).ok();
+        RpcError { code: error.code, message: cut(&error.message), data }
+    }
 }
 
 /// A result of null is a result.
@@ -177,7 +232,7 @@ pub(crate) fn outcomes(body: &[u8], count: usize) -> Result<Vec<Outcome>, Fault>
     let mut refusal = None;
     for RawAnswer { id, result, error } in answers {
         let outcome = match (result, error) {
-            (_, Some(e)) => Err(RpcError { code: e.code, message: cut(&e.message) }),
+            (_, Some(e)) => Err(RpcError::from(e)),
             (Some(result), None) => Ok(result),
             (None, None) => return Err(Fault::Garbage("neither result nor error".into())),
         };
@@ -236,6 +291,18 @@ impl RpcError {
         (by_contract || by_words) && !says(&["timeout", "timed out", "aborted"])
     }
 
+    /// Whether the transaction can't be made, whatever the contract says.
+    fn is_unaffordable(&self) -> bool {
+        let words = self.words();
+        ["insufficient funds", "gas required exceeds", "insufficient balance", "intrinsic gas too low"]
+            .iter()
+            .any(|w| words.contains(w))
+    }
+
+    fn revert(self) -> Answer {
+        Answer::Reverted(Revert::new(self.message, &self.data.unwrap_or_default()))
+    }
+
     /// Whether the endpoint wants to be asked less.
     fn is_limit(&self) -> bool {
         let words = self.words();
@@ -272,7 +339,15 @@ pub(crate) fn answer(question: &Question, outcome: Outcome) -> Result<Answer, Mi
     let number = question.block.number;
     match (&question.unit, outcome) {
         (Unit::Call { .. }, Ok(value)) => Ok(Answer::Returned(bytes(&value)?)),
-        (Unit::Call { .. }, Err(e)) if e.is_revert() => Ok(Answer::Reverted(e.message)),
+        (Unit::Call { .. } | Unit::Gas(_), Err(e)) if e.is_revert() => Ok(e.revert()),
+        (Unit::Call { value: Some(_), .. } | Unit::Gas(_), Err(e)) if e.is_unaffordable() => Ok(e.revert()),
+        (Unit::Gas(_), Ok(value)) => match self::number(&value)? {
+            gas @ 1..=CALL_GAS => Ok(Answer::Gas(gas)),
+            _ => Err(Garbage("more gas than was allowed, or none").into()),
+        },
+        (Unit::Fees { most }, Ok(value)) => fees(&value, &question.block, *most),
+        (Unit::Tip { most }, Ok(value)) => Ok(Answer::Tip(tip(&value, *most)?)),
+        (Unit::Nonce(_), Ok(value)) => Ok(Answer::Nonce(self::number(&value)?)),
         (Unit::Storage { .. }, Ok(value)) => Ok(Answer::Word(word(&value)?)),
         (Unit::Range { query, from, to }, Ok(value)) => {
             let found = logs(&value, query, *from..=*to)?;
@@ -287,6 +362,39 @@ pub(crate) fn answer(question: &Question, outcome: Outcome) -> Result<Answer, Mi
         }
         (_, Err(e)) if e.is_unknown_block() && !e.is_limit() => Err(Miss::Fault(Fault::BlockUnknown(number))),
         (_, Err(e)) => Err(Miss::Fault(e.into())),
+    }
+}
+
+/// What the block's header says of gas.
+fn fees(value: &Value, block: &Block, most: u128) -> Result<Answer, Miss> {
+    if value.is_null() {
+        return Err(Miss::Fault(Fault::BlockUnknown(block.number)));
+    }
+    if hash(&value["hash"])? != block.hash || number(&value["number"])? != block.number {
+        return Err(Garbage("another block than the one asked for").into());
+    }
+    let base_fee = match &value["baseFeePerGas"] {
+        Value::Null => None,
+        fee => Some(price(fee, most)?),
+    };
+    Ok(Answer::Fees { gas_limit: number(&value["gasLimit"])?, base_fee })
+}
+
+/// The middle one of what half of the transactions of each block gave.
+fn tip(value: &Value, most: u128) -> Result<u128, Garbage> {
+    let blocks = value["reward"].as_array().ok_or(Garbage("no history of fees"))?;
+    // None can be had of a chain younger than that.
+    let mut tips = blocks.iter().map(|block| price(&block[0], most)).collect::<Result<Vec<_>, _>>()?;
+    tips.sort_unstable();
+    Ok(tips.get(tips.len() / 2).copied().unwrap_or_default())
+}
+
+/// What a unit of gas costs.
+fn price(value: &Value, most: u128) -> Result<u128, Garbage> {
+    let price = u128::from_str_radix(digits(value)?, 16).map_err(|_| Garbage("no hexadecimal number of 128 bits"))?;
+    match price <= most {
+        true => Ok(price),
+        false => Err(Garbage("a fee beyond what is believed")),
     }
 }
 
@@ -396,7 +504,7 @@ mod tests {
     use super::*;
 
     fn error(code: i64, message: &str) -> RpcError {
-        RpcError { code, message: message.into() }
+        RpcError { code, message: message.into(), data: None }
     }
 
     fn question(unit: Unit) -> Question {
@@ -404,7 +512,7 @@ mod tests {
     }
 
     fn call() -> Question {
-        question(Unit::Call { to: Address::repeat_byte(1), data: Bytes::from_static(&[2]) })
+        question(Unit::Call { from: None, to: Address::repeat_byte(1), value: None, data: Bytes::from_static(&[2]) })
     }
 
     fn range(from: u64, to: u64) -> Question {
@@ -476,7 +584,7 @@ mod tests {
             (-32015, "VM execution error."),
             (-32603, "EVM error OutOfGas"),
         ] {
-            assert_eq!(answer(&call(), Err(error(code, words))), Ok(Answer::Reverted(words.into())));
+            assert_eq!(answer(&call(), Err(error(code, words))), Ok(Answer::Reverted(Revert::new(words.into(), &[]))));
         }
         let fault = |code, words: &str| match answer(&call(), Err(error(code, words))) {
             Err(Miss::Fault(fault)) => fault.code(),
@@ -495,6 +603,57 @@ mod tests {
         for garbage in [json!(12), json!("12"), json!("0x1"), json!("0xzz"), Value::Null] {
             assert!(matches!(answer(&call(), Ok(garbage)), Err(Miss::Fault(Fault::Garbage(_)))));
         }
+    }
+
+    #[test]
+    fn a_transaction_is_estimated_within_bounds() {
+        let (from, to) = (Address::repeat_byte(5), Address::repeat_byte(1));
+        let transaction = Transaction { from, to, value: U256::from(258), data: Bytes::from_static(&[2]) };
+        let gas = question(Unit::Gas(transaction));
+        let request = Request::question(&gas, true);
+        let call = json!({ "from": text(from), "to": text(to), "value": "0x102", "data": "0x02", "gas": "0x1000000" });
+        assert_eq!((request.method, request.params), ("eth_estimateGas", json!([call, "0x9"])));
+        assert_eq!(answer(&gas, Ok("0x5208".into())), Ok(Answer::Gas(21_000)));
+        for absurd in ["0x0", "0x1000001", "0xffffffffffffffff", "0x"] {
+            assert!(matches!(answer(&gas, Ok(absurd.into())), Err(Miss::Fault(Fault::Garbage(_)))), "{absurd}");
+        }
+        for words in ["insufficient funds for gas * price + value", "gas required exceeds allowance (16777216)"] {
+            assert!(matches!(answer(&gas, Err(error(-32000, words))), Ok(Answer::Reverted(_))), "{words}");
+        }
+        assert!(answer(&gas, Err(error(-32601, "no such method"))).is_err());
+
+        let fees = question(Unit::Fees { most: 1000 });
+        let header = |number: &str, base: Value| {
+            let hash = text(B256::repeat_byte(9));
+            answer(&fees, Ok(json!({ "number": number, "hash": hash, "gasLimit": "0x1c9c380", "baseFeePerGas": base })))
+        };
+        let expected = |base_fee| Ok(Answer::Fees { gas_limit: 30_000_000, base_fee });
+        assert_eq!(header("0x9", "0x3e8".into()), expected(Some(1000)));
+        assert_eq!(header("0x9", Value::Null), expected(None));
+        assert!(header("0x9", "0x3e9".into()).is_err() && header("0x8", Value::Null).is_err());
+        assert_eq!(answer(&fees, Ok(Value::Null)), Err(Miss::Fault(Fault::BlockUnknown(9))));
+
+        let tip = question(Unit::Tip { most: 1000 });
+        assert_eq!(Request::question(&tip, false).params, json!(["0xa", "0x9", [50]]));
+        let tips = |reward: Value| answer(&tip, Ok(json!({ "reward": reward })));
+        assert_eq!(tips(json!([["0x0"], ["0x9"], ["0x2"]])), Ok(Answer::Tip(2)));
+        assert_eq!(tips(json!([])), Ok(Answer::Tip(0)));
+        assert!(tips(json!([["0x3e9"]])).is_err() && tips(json!([[]])).is_err() && tips(Value::Null).is_err());
+
+        let nonce = question(Unit::Nonce(from));
+        assert_eq!(Request::question(&nonce, false).params, json!([text(from), "pending"]));
+        assert_eq!(answer(&nonce, Ok("0x7".into())), Ok(Answer::Nonce(7)));
+    }
+
+    #[test]
+    fn what_a_contract_gives_as_its_reason_is_kept() {
+        for data in [r#""0x4e487b71""#, r#"{"data":"0x4e487b71"}"#] {
+            let body = format!(r#"{{"id":0,"error":{{"code":3,"message":"execution reverted","data":{data}}}}}"#);
+            let outcome = outcomes(body.as_bytes(), 1).unwrap().remove(0);
+            assert_eq!(outcome.unwrap_err().data, Some(Bytes::from_static(&[0x4e, 0x48, 0x7b, 0x71])));
+        }
+        let body = r#"{"id":0,"error":{"code":3,"message":"no","data":{"data":7}}}"#;
+        assert_eq!(outcomes(body.as_bytes(), 1).unwrap().remove(0).unwrap_err().data, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 use alloy_primitives::{keccak256, Address, B256, U256};
 use common::*;
 use serde_json::{json, Value};
-use smartlayer_ethereum::{Answer, ChainConfig, LogQuery, Read};
+use smartlayer_ethereum::{Answer, ChainConfig, EstimateError, LogQuery, Read, Reason, Transaction};
 
 /// How the example's contract numbers what it stores: `holders` is its first mapping.
 const HOLDERS: u64 = 0;
@@ -17,7 +17,7 @@ fn word(number: u64) -> B256 {
 }
 
 fn seat(contract: Address, ticket: u64) -> Read {
-    Read::Call { to: contract, data: calldata("seat(uint256)", &[word(ticket)]) }
+    Read::call(contract, calldata("seat(uint256)", &[word(ticket)]))
 }
 
 /// The `eth_call`s in these bodies, as (calldata, block).
@@ -76,7 +76,7 @@ async fn a_new_block_and_a_reorganisation_are_read_anew() {
     let config =
         ChainConfig { poll_interval: Duration::from_millis(50), ..ChainConfig::new(1, vec![anvil.url.clone()]) };
     let client = Client::new([config]);
-    let owner = Read::Call { to: contract, data: calldata("ownerOf(uint256)", &[word(1)]) };
+    let owner = Read::call(contract, calldata("ownerOf(uint256)", &[word(1)]));
     let owner_in = |to: Address| Ok(Answer::Returned(to.into_word().to_vec().into()));
 
     let before = client.view().await.unwrap();
@@ -95,7 +95,7 @@ async fn a_new_block_and_a_reorganisation_are_read_anew() {
     assert_eq!(after.block().number, before.block().number + 1);
     assert_eq!(after.read(std::slice::from_ref(&owner)).await, [owner_in(other)]);
     assert_eq!(before.read(std::slice::from_ref(&owner)).await, [owner_in(holder)], "an evaluation keeps its block");
-    let uncached = Read::Call { to: contract, data: calldata("balanceOf(address)", &[other.into_word()]) };
+    let uncached = Read::call(contract, calldata("balanceOf(address)", &[other.into_word()]));
     assert_eq!(before.read(std::slice::from_ref(&uncached)).await, [Ok(Answer::Returned(word(0).to_vec().into()))]);
     assert_eq!(after.read(&[uncached]).await, [Ok(Answer::Returned(word(1).to_vec().into()))]);
 
@@ -122,7 +122,10 @@ async fn a_revert_is_an_answer_and_is_kept() {
     for _ in 0..2 {
         let answers = view.read(&reads).await;
         assert!(matches!(&answers[0], Ok(Answer::Returned(_))));
-        assert!(matches!(&answers[1], Ok(Answer::Reverted(words)) if words.contains("revert")), "{answers:?}");
+        assert!(
+            matches!(&answers[1], Ok(Answer::Reverted(revert)) if revert.to_string().contains("revert")),
+            "{answers:?}"
+        );
         assert_eq!(answers[2], Ok(Answer::Returned(Default::default())), "no contract there");
     }
     assert_eq!(with_calls(&seen.lock().unwrap()), 1);
@@ -187,5 +190,58 @@ async fn reads_storage_and_logs_with_calls_in_one_round_trip() {
             |r: &Value| r["method"] == "eth_getLogs" && r["params"].to_string().contains(&word(3).to_string());
         let count = seen.lock().unwrap().iter().flat_map(requests).filter(of_ticket).count();
         assert_eq!(count, log_requests.min(5) as usize);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_estimated_in_one_round_trip_or_said_to_fail() {
+    let anvil = Anvil::start().await;
+    let accounts = anvil.rpc("eth_accounts", json!([])).await;
+    let [holder, stranger]: [Address; 2] = [0, 1].map(|i: usize| accounts[i].as_str().unwrap().parse().unwrap());
+    let contract = anvil.deploy(holder, 3).await;
+    let (url, seen) = anvil.behind_proxy().await;
+    let client = Client::new([ChainConfig::new(1, vec![url])]);
+    let view = client.view().await.unwrap();
+    let hand_over = |from: Address| {
+        let words = [holder.into_word(), Address::repeat_byte(2).into_word(), word(1)];
+        let data = calldata("transferFrom(address,address,uint256)", &words);
+        Transaction { from, to: contract, value: U256::ZERO, data }
+    };
+    let estimate = view.estimate(&hand_over(holder)).await.unwrap();
+    assert!((21_000..200_000).contains(&estimate.gas) && !estimate.bounded, "{estimate:?}");
+    let fees = estimate.fees.unwrap();
+    assert_eq!(fees.max_fee, 2 * fees.base_fee + fees.max_priority_fee);
+    assert_eq!((estimate.nonce, estimate.block), (1, view.block()), "the holder deployed the contract");
+    let estimating = |bodies: &[Value]| {
+        bodies.iter().filter(|body| requests(body).iter().any(|r| r["method"] == "eth_estimateGas")).count()
+    };
+    assert_eq!(estimating(&seen.lock().unwrap()), 1);
+    assert_eq!(view.estimate(&hand_over(holder)).await, Ok(estimate));
+    assert_eq!(estimating(&seen.lock().unwrap()), 1, "from memory");
+    // What it says is what it takes.
+    let data = hand_over(holder).data.to_string();
+    let receipt = anvil.send(json!({
+        "from": holder.to_string(), "to": contract.to_string(), "data": data, "gas": format!("{:#x}", estimate.gas),
+        "maxFeePerGas": format!("{:#x}", fees.max_fee), "maxPriorityFeePerGas": format!("{:#x}", fees.max_priority_fee),
+        "nonce": format!("{:#x}", estimate.nonce),
+    }));
+    receipt.await;
+    let again = view.estimate(&hand_over(holder)).await.unwrap();
+    assert_eq!(again.nonce, 2, "nonces are asked for anew");
+
+    let Err(EstimateError::Reverted(revert)) = view.estimate(&hand_over(stranger)).await else { panic!("it can't") };
+    let selector = |error: &str| Some(Reason::Custom(keccak256(error)[..4].try_into().unwrap()));
+    assert_eq!(revert.reason, selector("NotTheHolder(address)"), "{revert:?}");
+    let paying = Transaction { value: U256::ONE, ..hand_over(holder) };
+    let failing = view.estimate(&paying).await;
+    assert!(matches!(failing, Err(EstimateError::Reverted(_))), "the function takes no payment: {failing:?}");
+
+    // Who calls is part of the question.
+    let Transaction { to, data, .. } = hand_over(holder);
+    let call = |from| Read::Call { from, to, value: None, data: data.clone() };
+    let answers = view.read(&[call(Some(holder)), call(Some(stranger)), call(None)]).await;
+    assert!(matches!(answers[0], Ok(Answer::Returned(_))), "{answers:?}");
+    for refused in &answers[1..] {
+        assert!(matches!(refused, Ok(Answer::Reverted(revert)) if revert.reason == selector("NotTheHolder(address)")));
     }
 }

@@ -45,12 +45,18 @@ pub(crate) struct Topics {
     pub(crate) operations: IdentTopic,
     pub(crate) measurements: IdentTopic,
     pub(crate) assignments: IdentTopic,
+    pub(crate) updates: IdentTopic,
 }
 
 impl Topics {
     pub(crate) fn new(config: &Config) -> Self {
         let topic = |name| IdentTopic::new(config.protocol(name));
-        Self { operations: topic("operations"), measurements: topic("measurements"), assignments: topic("assignments") }
+        Self {
+            operations: topic("operations"),
+            measurements: topic("measurements"),
+            assignments: topic("assignments"),
+            updates: topic("updates"),
+        }
     }
 
     /// Where a message belongs, and what the topic is called in metrics.
@@ -59,11 +65,12 @@ impl Topics {
             Gossip::Operation(_) => (&self.operations, "operations"),
             Gossip::Measurement(_) => (&self.measurements, "measurements"),
             Gossip::Assignment(_) => (&self.assignments, "assignments"),
+            Gossip::Update(_) => (&self.updates, "updates"),
         }
     }
 
-    fn all(&self) -> [&IdentTopic; 3] {
-        [&self.operations, &self.measurements, &self.assignments]
+    fn all(&self) -> [&IdentTopic; 4] {
+        [&self.operations, &self.measurements, &self.assignments, &self.updates]
     }
 }
 

@@ -3,7 +3,8 @@
 //! libp2p between service nodes and anchors: a cloneable handle, [`Network`], and a [`NetworkRunner`] that drives it.
 //!
 //! - **Requests** ([`messages::Request`]) go to one peer and are answered by it. All content moves this way.
-//! - **Gossip** ([`messages::Gossip`]) reaches everyone: key operations, measurements, assignments.
+//! - **Gossip** ([`messages::Gossip`]) reaches everyone: key operations, measurements, assignments, issuers'
+//!   updates.
 //! - **The DHT** (Kademlia) only locates: peers by their id, and the assignment record of an instance. What a peer puts into it is
 //!   kept only if a [`RecordValidator`] finds the anchors' quorum on it.
 //!

@@ -7,10 +7,11 @@
 //! | message | largest, encoded |
 //! | --- | --- |
 //! | request, response | 8 MiB ([`MAX_MESSAGE_BYTES`]): a [`Placement`] is at most 4 MiB of script, 1 MiB of state and what shards fit |
-//! | gossip | 64 KiB ([`MAX_GOSSIP_BYTES`]): a full [`SignedAssignment`] for 255 shards and 128 anchors is 26 KiB |
+//! | gossip | 64 KiB ([`MAX_GOSSIP_BYTES`]): a full [`SignedAssignment`] for 255 shards and 128 anchors is 26 KiB; the largest issuer's update just fits |
 //! | assignment record | 64 KiB ([`MAX_GOSSIP_BYTES`]) |
 
 use codec::{Decode, DecodeLimit, DecodeWithMemTracking, Encode, MemTrackingInput};
+use smartlayer_issuer_feed::{Malformed, SignedUpdate, Updates};
 use smartlayer_primitives::{
     assignment::{Assignment, SignedAssignment, MAX_SHARDS, MAX_STATE_BYTES},
     commitment::Commitment,
@@ -90,6 +91,15 @@ pub enum Request {
     Committed {
         /// The period.
         period: Period,
+    },
+    /// Send the issuer's updates of this instance from this number on, or from the last reset if that is later: from holder to holder.
+    /// Answered by [`Response::Updates`].
+    #[codec(index = 7)]
+    Updates {
+        /// Of which instance.
+        instance: InstanceId,
+        /// From this number on.
+        from: u64,
     },
 }
 
@@ -233,6 +243,9 @@ pub enum Response {
     /// The anchor comes to the same commitment as was proposed. Asked by its writer it signs it, unless it signed another before.
     #[codec(index = 9)]
     Agreed,
+    /// An issuer's updates, ascending by number, unchecked; there may be more after them.
+    #[codec(index = 10)]
+    Updates(Updates),
 }
 
 /// Why something was not done.
@@ -303,6 +316,9 @@ pub enum Gossip {
     /// An assignment, from the anchor that placed it.
     #[codec(index = 2)]
     Assignment(SignedAssignment),
+    /// An issuer's update, from whoever it was published to.
+    #[codec(index = 3)]
+    Update(Box<SignedUpdate>),
 }
 
 /// Why bytes are not a message.
@@ -317,6 +333,9 @@ pub enum MessageError {
     /// One of its parts is larger than allowed.
     #[error("more than {1} in {0}")]
     Bound(&'static str, usize),
+    /// An issuer's update is not within its bounds.
+    #[error("an update: {0}")]
+    Update(#[from] Malformed),
 }
 
 /// A message with an encoding whose decoding is bounded.
@@ -384,7 +403,8 @@ impl Message for Request {
             | Self::State { .. }
             | Self::Blob { .. }
             | Self::Gaps { .. }
-            | Self::Committed { .. } => Ok(()),
+            | Self::Committed { .. }
+            | Self::Updates { .. } => Ok(()),
         }
     }
 }
@@ -409,6 +429,7 @@ impl Message for Response {
                 at_most("report", contents.report.len(), MAX_PROPOSED)?;
                 at_most("assignments", contents.assignments.len(), MAX_PROPOSED)
             }
+            Self::Updates(updates) => Ok(updates.iter().try_for_each(|signed| signed.update.check())?),
             Self::Done | Self::Agreed | Self::Attested(_) => Ok(()),
         }
     }
@@ -428,7 +449,10 @@ impl Message for Gossip {
     const MAX_BYTES: usize = MAX_GOSSIP_BYTES;
 
     fn check(&self) -> Result<(), MessageError> {
-        Ok(())
+        match self {
+            Self::Update(signed) => Ok(signed.update.check()?),
+            Self::Operation(_) | Self::Measurement(_) | Self::Assignment(_) => Ok(()),
+        }
     }
 }
 
@@ -443,6 +467,8 @@ impl Message for SignedAssignment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use smartlayer_issuer_feed::{StateUpdate, MAX_SENT, MAX_VALUES};
     use smartlayer_primitives::{assignment::Coding, quorum::QuorumCertificate};
 
     fn assignment() -> SignedAssignment {
@@ -464,6 +490,20 @@ mod tests {
         Request::Place(Box::new(Placement { assignment: assignment(), content, script: vec![7; script] }))
     }
 
+    fn update(sequence: u64, values: impl IntoIterator<Item = (String, Option<String>)>) -> SignedUpdate {
+        let instance = InstanceId { token_type: 1, index: 2 };
+        let values = values.into_iter().collect();
+        let update = StateUpdate { instance, sequence, reset: false, values, issued_at: 3 };
+        SignedUpdate { update, signature: AnchorSignature::from_raw([7; 64]).into() }
+    }
+
+    /// An update that fills its bound to the byte.
+    fn largest_update(sequence: u64) -> SignedUpdate {
+        let with = |length: usize| update(sequence, [("a".to_owned(), Some("x".repeat(length)))]);
+        let base = with(1 << 15).update.encoded_size() - (1 << 15);
+        with(smartlayer_issuer_feed::MAX_UPDATE_BYTES - base)
+    }
+
     #[test]
     fn messages_come_back_as_they_were() {
         let requests = [
@@ -471,6 +511,7 @@ mod tests {
             Request::Blob { hash: Hash::repeat_byte(1) },
             Request::Attest(Box::new(AttestRequest::Assignment { assignment: assignment().assignment, order: None })),
             Request::Gaps { anchor: AccountId::new([1; 32]), from_sequence: 9 },
+            Request::Updates { instance: InstanceId { token_type: 1, index: 2 }, from: 9 },
         ];
         for request in requests {
             assert_eq!(Request::from_bytes(&request.to_bytes().unwrap()), Ok(request));
@@ -480,12 +521,60 @@ mod tests {
             Response::Blob(vec![1; MAX_SCRIPT_BYTES]),
             Response::refused(RefusalCode::Busy, "later"),
             Response::Missing(Missing { assignments: vec![assignment()], ..Default::default() }),
+            Response::Updates((1..=u64::from(MAX_SENT)).map(largest_update).collect::<Vec<_>>().try_into().unwrap()),
         ];
         for response in responses {
             assert_eq!(Response::from_bytes(&response.to_bytes().unwrap()), Ok(response));
         }
         let gossip = Gossip::Assignment(assignment());
         assert_eq!(Gossip::from_bytes(&gossip.to_bytes().unwrap()), Ok(gossip));
+    }
+
+    #[test]
+    fn updates_of_every_shape_fit_into_gossip_and_no_larger_ones() {
+        let tiny = (0..MAX_VALUES).map(|i| (format!("{i:x}"), None));
+        for good in [largest_update(1), update(1, []), update(1, tiny)] {
+            let gossip = Gossip::Update(Box::new(good));
+            assert_eq!(Gossip::from_bytes(&gossip.to_bytes().unwrap()), Ok(gossip));
+        }
+        let mut larger = largest_update(1);
+        larger.update.values.values_mut().flatten().for_each(|text| text.push('x'));
+        let too_many = update(1, (0..=MAX_VALUES).map(|i| (i.to_string(), None)));
+        for bad in [larger, too_many, update(0, []), update(1, [("operations.redeem".to_owned(), None)])] {
+            let gossip = Gossip::Update(Box::new(bad));
+            assert!(matches!(gossip.to_bytes(), Err(MessageError::Update(_))));
+            assert!(Gossip::from_bytes(&gossip.encode()).is_err());
+        }
+        // More updates than may be sent are refused by their count.
+        let mut many = vec![10u8];
+        vec![update(1, []); MAX_SENT as usize + 1].encode_to(&mut many);
+        assert!(matches!(Response::from_bytes(&many), Err(MessageError::Malformed(_))));
+    }
+
+    proptest! {
+        /// Whatever arrives is refused or is a message that encodes to the very same bytes; nothing panics.
+        #[test]
+        fn any_bytes_are_decoded_or_refused(
+            tag in prop_oneof![Just(3u8), Just(7u8), Just(10u8), any::<u8>()],
+            bytes in proptest::collection::vec(any::<u8>(), 0..400),
+            flip in any::<prop::sample::Index>(),
+        ) {
+            let random = [&[tag], &bytes[..]].concat();
+            let mut bent = Gossip::Update(Box::new(update(5, [("gate".to_owned(), Some("C3".to_owned()))]))).encode();
+            let at = flip.index(bent.len());
+            bent[at] = bent[at].wrapping_add(tag);
+            for bytes in [random, bent] {
+                if let Ok(gossip) = Gossip::from_bytes(&bytes) {
+                    prop_assert_eq!(gossip.encode(), bytes.clone());
+                }
+                if let Ok(request) = Request::from_bytes(&bytes) {
+                    prop_assert_eq!(request.encode(), bytes.clone());
+                }
+                if let Ok(response) = Response::from_bytes(&bytes) {
+                    prop_assert_eq!(response.encode(), bytes);
+                }
+            }
+        }
     }
 
     #[test]

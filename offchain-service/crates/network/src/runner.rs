@@ -534,6 +534,7 @@ fn kind(request: &Request) -> &'static str {
         Request::Attest(_) => "attest",
         Request::Gaps { .. } => "gaps",
         Request::Committed { .. } => "committed",
+        Request::Updates { .. } => "updates",
     }
 }
 

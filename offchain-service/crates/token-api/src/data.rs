@@ -22,7 +22,7 @@ use smartlayer_promise_ledger::Account;
 use smartlayer_store::{Batch, Store, StoreError, Table};
 use tokio::sync::watch;
 
-use crate::paid::Settled;
+use crate::{feeds::Change, paid::Settled};
 
 macro_rules! tables {
     ($($(#[doc = $doc:literal])+ $table:ident = $name:literal: $key:ty => $value:ty;)+) => {
@@ -35,6 +35,8 @@ macro_rules! tables {
         })+
     };
 }
+
+mod feeds;
 
 tables! {
     /// The highest promise of each session that was earned.
@@ -218,8 +220,8 @@ impl Data {
 
     // Operations
 
-    /// Keeps an operation of this node, the answer that earns its promise, and that it has to be told, all together.
-    pub async fn executed(&self, operation: Operation, settled: Settled) -> Result<(), ApiError> {
+    /// Keeps an operation of this node, the answer that earns its promise, what it changed, and that it has to be told, all together.
+    pub async fn executed(&self, operation: Operation, settled: Settled, change: &Change) -> Result<(), ApiError> {
         let hash = operation.payload_hash(&self.genesis);
         let receipt = &settled.receipt.receipt;
         let mut batch = Batch::new();
@@ -230,13 +232,15 @@ impl Data {
             .put::<Operations>(&(operation.instance, hash), &operation)
             .put::<Outbox>(&hash, &operation.instance)
             .put::<Answers>(&(receipt.session, receipt.cumulative), &settled);
+        feeds::note(&mut batch, change);
         self.commit(batch).await
     }
 
-    /// Keeps an operation of another node.
-    pub async fn apply(&self, operation: Operation) -> Result<(), ApiError> {
+    /// Keeps an operation of another node, and what it changed.
+    pub async fn apply(&self, operation: Operation, change: &Change) -> Result<(), ApiError> {
         let mut batch = Batch::new();
         batch.put::<Operations>(&(operation.instance, operation.payload_hash(&self.genesis)), &operation);
+        feeds::note(&mut batch, change);
         self.commit(batch).await
     }
 
@@ -360,6 +364,7 @@ impl Data {
     pub async fn relieve(&self, instance: InstanceId) -> Result<(), ApiError> {
         let mut batch = Batch::new();
         let unused = self.drop_content(instance, &mut batch)?;
+        self.drop_feed(instance, &mut batch)?;
         batch.delete::<Assignments>(&instance);
         self.commit(batch).await?;
         self.lock().remove(&instance);

@@ -127,7 +127,7 @@ fn by_chain(requests: Requests) -> BTreeMap<u64, Vec<Question>> {
 impl Question {
     fn read(&self) -> Read {
         match self {
-            Question::Call(call) => Read::Call { to: call.to, data: call.data.clone().into() },
+            Question::Call(call) => Read::call(call.to, call.data.clone().into()),
             Question::Storage(read) => Read::Storage { address: read.address, slot: read.slot.into() },
             Question::Logs(query) => Read::Logs(Search {
                 address: query.address,
@@ -144,7 +144,7 @@ impl Question {
             Question::Call(call) => {
                 let result = answer.and_then(|answer| match answer {
                     Answer::Returned(data) => Ok(data.into()),
-                    Answer::Reverted(words) => Err(CallError::Reverted(words)),
+                    Answer::Reverted(revert) => Err(CallError::Reverted(revert.to_string())),
                     _ => Err(other_kind()),
                 });
                 evaluation.supply(call, result);

@@ -39,6 +39,8 @@ async fn answer(node: &Node, peer: PeerId, request: Request) -> Result<Response,
                 Ok(()) => {
                     node.metrics.placement("taken");
                     tracing::info!(?instance, "an instance was placed here");
+                    // What the issuer said since the state was placed, other holders know.
+                    node.feeds.want(instance);
                     Response::Done
                 }
                 Err((code, reason)) => {
@@ -70,6 +72,10 @@ async fn answer(node: &Node, peer: PeerId, request: Request) -> Result<Response,
             }
         }
         Request::Blob { hash } => node.data.blob(hash).await?.map_or_else(not_found, Response::Blob),
+        Request::Updates { instance, from } => match node.data.assignment(instance).await? {
+            Some(_) => Response::Updates(node.feeds.since(node, instance, from).await?),
+            None => not_found(),
+        },
         Request::Attest(_) | Request::Gaps { .. } | Request::Committed { .. } => {
             Response::refused(RefusalCode::Invalid, "this is a service node, not an anchor")
         }
@@ -83,10 +89,12 @@ pub(crate) async fn gossip(node: &Arc<Node>) {
         let taken_in = match gossip.recv().await {
             Ok((_, Gossip::Operation(operation))) => node.operations.heard(node, operation).await,
             Ok((_, Gossip::Assignment(assignment))) => node.instances.heard(node, assignment).await,
+            Ok((_, Gossip::Update(update))) => node.feeds.heard(node, *update).await,
             Ok((_, Gossip::Measurement(_))) => Ok(()),
-            // What was missed is told again while it matters.
+            // What was missed is told again while it matters; issuers' updates are asked for.
             Err(RecvError::Lagged(missed)) => {
                 tracing::warn!(missed, "gossip came faster than it could be taken in");
+                node.feeds.want_all(node);
                 Ok(())
             }
             Err(RecvError::Closed) => return,

@@ -308,6 +308,7 @@ impl Instances {
         if newer && !ours(&signed.assignment) && self.is_attested(node, &signed) {
             tracing::info!(instance = ?id, version = signed.assignment.version, "relieved of an instance");
             node.data.relieve(id).await?;
+            node.feeds.forget(id).await;
             self.update_metrics(node);
         }
         Ok(())

@@ -18,7 +18,7 @@
 //! | `evaluate` | token scripts, and what they read of Ethereum-compatible chains |
 //! | `reading` | whose token it is and on which chain, as its contract and the caller say |
 //! | `access` | what is for the token's owner, and whom the owner grants it |
-//! | `instances`, `script`, `operations` | what is served: placed by anchors, changed by key operations |
+//! | `instances`, `script`, `operations`, `feeds` | what is served: placed by anchors, changed by key operations and by its issuer |
 //! | `inbound` | what other services ask and tell |
 //! | `follow`, `settle`, `onboarding` | the chain: following it, claiming, joining |
 //! | `data` | what is on disk |
@@ -32,6 +32,7 @@ mod chain;
 mod config;
 mod data;
 mod evaluate;
+mod feeds;
 mod follow;
 mod http;
 mod inband;
@@ -56,6 +57,7 @@ mod watchtowers;
 
 pub use chain::{Chain, Status};
 pub use config::{Class, Config, EvmConfig, OnboardingConfig, PaymentConfig, Prices, RpcConfig};
+pub use feeds::{Change, ChangeKind, Changes};
 pub use instances::record_validator;
 pub use ready::Readiness;
 pub use service::{Parts, RunError, ServiceNode, StartError};

@@ -20,6 +20,7 @@ pub struct Metrics {
     claims: ByReason,
     failures: ByReason,
     placements: ByReason,
+    updates: ByReason,
     watchtowers: ByReason,
     /// Seconds from the request to the answer of paid calls.
     pub(crate) paid_seconds: Histogram,
@@ -51,6 +52,7 @@ impl Metrics {
             claims: Default::default(),
             failures: Default::default(),
             placements: Default::default(),
+            updates: Default::default(),
             watchtowers: Default::default(),
             paid_seconds,
             exposure: Default::default(),
@@ -72,6 +74,7 @@ impl Metrics {
             metrics.failures.clone(),
         );
         registry.register("placements", "Placements by anchors, by outcome", metrics.placements.clone());
+        registry.register("updates", "Issuers' updates that were new here, by outcome", metrics.updates.clone());
         registry.register("watchtowers", "Claims given to watchtowers, by outcome", metrics.watchtowers.clone());
         // From the start, so that the first refusal shows as an increase.
         for outcome in ["kept", "refused", "failed"] {
@@ -114,6 +117,10 @@ impl Metrics {
 
     pub(crate) fn watched(&self, outcome: &'static str) {
         self.watchtowers.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    pub(crate) fn update(&self, outcome: &'static str) {
+        self.updates.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     pub(crate) fn placement(&self, outcome: &'static str) {

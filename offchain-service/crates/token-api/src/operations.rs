@@ -17,7 +17,7 @@ use smartlayer_primitives::{
 use std::sync::Arc;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::{instances::Held, node::Node, paid::Settled, turns::Turns};
+use crate::{feeds::ChangeKind, instances::Held, node::Node, paid::Settled, turns::Turns};
 
 /// How often operations that no commitment covers are told again.
 const REPEAT: Duration = Duration::from_secs(15);
@@ -36,7 +36,10 @@ impl Operations {
 
     /// Keeps an operation of this node together with the answer that it was paid for, and tells everyone.
     pub async fn executed(&self, node: &Node, operation: Operation, settled: &Settled) -> Result<(), ApiError> {
-        node.data.executed(operation.clone(), settled.clone()).await?;
+        let mut turn = node.feeds.turn(operation.instance).await;
+        let change = turn.change(node, ChangeKind::Operation { kind: operation.kind })?;
+        node.data.executed(operation.clone(), settled.clone(), &change).await?;
+        turn.changed(change);
         node.metrics.operation("executed");
         tell(node, operation).await;
         Ok(())
@@ -63,18 +66,21 @@ impl Operations {
         if !operation.verify(&genesis, &key) {
             return Err(refuse("the receipt is not signed by the executor's service key"));
         }
-        node.data.apply(operation).await?;
+        let mut turn = node.feeds.turn(operation.instance).await;
+        let change = turn.change(node, ChangeKind::Operation { kind: operation.kind })?;
+        node.data.apply(operation, &change).await?;
+        turn.changed(change);
         node.metrics.operation("applied");
         Ok(())
     }
 
-    /// The instance's values: the issuer's, and how often each key operation was executed.
+    /// The instance's values: the issuer's, as placed and as its updates changed them since, and how often each key operation was executed.
     pub async fn values(
         &self,
         node: &Node,
         held: &Held,
     ) -> Result<std::collections::BTreeMap<String, String>, ApiError> {
-        let mut values = held.state.values.clone();
+        let mut values = node.feeds.values(node, held.state.instance, &held.state.values).await?;
         let done = node.data.operations(held.state.instance).await?;
         for (position, name) in held.token.spec.key_operations.iter().enumerate() {
             let count = done.iter().filter(|o| usize::from(o.kind) == position).count();

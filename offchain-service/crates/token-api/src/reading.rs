@@ -125,7 +125,7 @@ impl Reading {
     ) -> Option<Address> {
         let (chain, at, _) = self.contract(held)?;
         let ask = async |data: Vec<u8>| {
-            let mut answers = chains.read(chain, &[Read::Call { to: at, data: data.into() }]).await;
+            let mut answers = chains.read(chain, &[Read::call(at, data.into())]).await;
             answers.pop()?.ok()
         };
         let first = |answer: &Answer| returned(answer).and_then(|bytes| words(bytes).next());

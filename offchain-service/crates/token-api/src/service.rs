@@ -21,6 +21,7 @@ use crate::{
     chain::Chain,
     config::{Config, EvmConfig},
     data::Data,
+    feeds::{Changes, Feeds},
     follow, http, inbound,
     instances::Instances,
     metrics::Metrics,
@@ -106,6 +107,7 @@ impl ServiceNode {
             instances: Instances::new(anchors, config.script_cache_bytes),
             operations: Default::default(),
             grants: Default::default(),
+            feeds: Feeds::new(),
             anchors: Anchors::new(http.clone()),
             http,
             ethereum: Ethereum::new(config.evm.iter().map(EvmConfig::chain_config), registry)?,
@@ -145,6 +147,11 @@ impl ServiceNode {
         Readiness::of(&self.node)
     }
 
+    /// What changes in the instances that it keeps.
+    pub fn changes(&self) -> Changes {
+        Changes::new(self.node.clone())
+    }
+
     /// Works until it is told to stop, which takes at most five seconds: calls in work are answered, new ones refused.
     ///
     /// # Errors
@@ -173,6 +180,7 @@ impl ServiceNode {
         part!("joining the network", |node| onboarding::run(&node));
         part!("telling operations", |node| node.operations.repeat(&node));
         part!("forgetting grants", |node| access::forget(&node));
+        part!("following issuers", |node| node.feeds.follow(&node));
         part!("listening to gossip", |node| inbound::gossip(&node));
         part!("answering peers", |node| inbound::requests(&node, inbound));
 

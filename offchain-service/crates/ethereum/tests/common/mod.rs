@@ -215,7 +215,7 @@ impl Client {
 
 /// A call of a contract by its number.
 pub fn call(contract: u8, data: &[u8]) -> Read {
-    Read::Call { to: Address::repeat_byte(contract), data: Bytes::copy_from_slice(data) }
+    Read::call(Address::repeat_byte(contract), Bytes::copy_from_slice(data))
 }
 
 /// Waits until something holds.

@@ -113,6 +113,28 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
             object(json!({ "session": hash, "signature": signature }), &["session", "signature"]),
             "Closed",
         ),
+        (
+            method::ISSUER_PUBLISH,
+            "What an issuer says about an instance, signed and numbered",
+            object(
+                json!({
+                    "update": object(
+                        json!({
+                            "instance": instance_schema(),
+                            "sequence": { "type": "integer", "minimum": 1 },
+                            "reset": { "type": "boolean" },
+                            "values": { "type": "object", "additionalProperties": { "type": ["string", "null"] } },
+                            "issuedAt": { "type": "integer", "minimum": 0 },
+                        }),
+                        &["instance", "sequence", "issuedAt"],
+                    ),
+                    "signature": signature,
+                }),
+                &["update", "signature"],
+            ),
+            "Published",
+        ),
+        (method::ISSUER_FEED, "Where the updates of an instance stand", instance(), "FeedState"),
         (method::NODE_INFO, "This node and how it stands", none(), "NodeInfo"),
         (method::DISCOVER, "This document", none(), "OpenRPC"),
     ]

@@ -6,6 +6,7 @@ mod describe;
 mod discover;
 mod info;
 mod proof;
+mod publish;
 mod select;
 mod session;
 mod trust;
@@ -43,6 +44,8 @@ pub(crate) const FREE: &[&str] = &[
     method::SESSION_TERMS,
     method::SESSION_STATE,
     method::SESSION_CLOSE,
+    method::ISSUER_PUBLISH,
+    method::ISSUER_FEED,
     method::NODE_INFO,
     method::DISCOVER,
 ];
@@ -84,6 +87,8 @@ pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> 
         method::SESSION_TERMS => answer(session::terms(node)),
         method::SESSION_STATE => answer(session::state(node, params(given)?).await?),
         method::SESSION_CLOSE => answer(settle::close(node, params(given)?).await?),
+        method::ISSUER_PUBLISH => answer(publish::publish(node, params(given)?).await?),
+        method::ISSUER_FEED => answer(publish::feed(node, params(given)?).await?),
         method::NODE_INFO => answer(info::info(node).await?),
         method::DISCOVER => Ok(discover::document(node)),
         _ => Err(ErrorCode::MethodNotFound.into()),

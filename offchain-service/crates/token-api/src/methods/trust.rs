@@ -27,7 +27,7 @@ pub(super) async fn trust(node: &Node, token: &TokenType, script: &Script) -> Re
     let contracts = addresses.map(|(chain, address)| {
         let (chains, registered) = (&chains, &registered);
         async move {
-            let read = Read::Call { to: *address, data: SCRIPT_URI.into() };
+            let read = Read::call(*address, SCRIPT_URI.into());
             let answer = chains.read(*chain, &[read]).await.pop();
             let (verdict, script_uris) = compare(answer, registered);
             ContractTrust {
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(verdict(texts(&["ipfs://old", "ipfs://script"])), ScriptUriVerdict::NamesRegistration);
         assert_eq!(verdict(one("ipfs://script")), ScriptUriVerdict::NamesRegistration);
         assert_eq!(verdict(texts(&["ipfs://other"])), ScriptUriVerdict::NamesOthers);
-        for none in [texts(&[]), texts(&[""]), one(""), Answer::Reverted("no".into()), Answer::Returned(Bytes::new())] {
+        for none in [texts(&[]), texts(&[""]), one(""), Answer::Reverted(smartlayer_ethereum::Revert { words: "no".into(), reason: None }), Answer::Returned(Bytes::new())] {
             assert_eq!(verdict(none), ScriptUriVerdict::NamesNone);
         }
         // A contract may return anything.

@@ -45,7 +45,7 @@ use smartlayer_primitives::{
     AccountId, Balance, Hash, InstanceId, Period, SessionId, TemplateId, TokenTypeId, SLT,
 };
 use smartlayer_store::Store;
-use smartlayer_token_api::{record_validator, Chain, Config, EvmConfig, Parts, ServiceNode, Status};
+use smartlayer_token_api::{record_validator, Chain, Changes, Config, EvmConfig, Parts, ServiceNode, Status};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -390,6 +390,7 @@ pub struct World {
     pub url: String,
     pub dir: tempfile::TempDir,
     pub ethereum_fails: Arc<AtomicBool>,
+    pub changes: Changes,
     pub http: reqwest::Client,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<Result<(), smartlayer_token_api::RunError>>,
@@ -443,10 +444,11 @@ impl World {
         };
         let node = ServiceNode::start(parts, &mut registry).await.unwrap();
         let url = format!("http://{}", node.address());
+        let changes = node.changes();
         let running = tokio::spawn(node.run(stop.clone()));
         network.wait_for_peers(1, Duration::from_secs(10)).await.unwrap();
         let http = reqwest::Client::new();
-        Self { chain, network, anchor, url, dir, ethereum_fails, http, stop, running, network_stopped }
+        Self { chain, network, anchor, url, dir, ethereum_fails, changes, http, stop, running, network_stopped }
     }
 
     /// Stops it and starts it again from its data.
