@@ -127,6 +127,10 @@ codes! {
     UnknownCard = 4051, "unknown_card", 200, "token_describe lists the cards and their views.";
     /// What is asked is for the token's owner, and the call shows no grant of the owner that covers it.
     NotAuthorised = 4052, "not_authorised", 200, "Do what data.remedy says; data.refusal names what is wrong with the grant.";
+    /// The changes since that number are not all kept any more, or there never was such a number.
+    ChangesForgotten = 4053, "changes_forgotten", 200, "Read the instance anew, and subscribe without after.";
+    /// The transaction would fail; the message says why, and data.reason what the contract gave as its reason.
+    TransactionFails = 4054, "transaction_fails", 200, "Correct the inputs, or wait until the chain's state lets it pass.";
     /// Another request of the batch failed. Nothing was charged, and so nothing delivered.
     BatchNotCharged = 4058, "batch_not_charged", 200, "Send those of the batch again that did not fail.";
     /// Key operations are not taken in batches, because what was executed cannot be taken back.

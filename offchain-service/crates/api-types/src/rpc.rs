@@ -24,6 +24,14 @@ pub mod method {
     pub const TOKEN_SELECT: &str = "token_select";
     /// Paid. An action on an instance: [`super::TokenCall`] → [`super::CallResult`].
     pub const TOKEN_CALL: &str = "token_call";
+    /// Paid. What an action's caller would send, simulated and priced: [`super::TokenTransaction`] → [`super::TransactionAnswer`].
+    pub const TOKEN_TRANSACTION: &str = "token_transaction";
+    /// Free, over WebSocket. What changes in an instance: [`super::TokenSubscribe`] → notifications with a [`super::TokenChange`] each.
+    pub const TOKEN_SUBSCRIBE: &str = "token_subscribe";
+    /// Free, over WebSocket. Ends a subscription.
+    pub const TOKEN_UNSUBSCRIBE: &str = "token_unsubscribe";
+    /// The name of `token_subscribe`'s notifications.
+    pub const TOKEN_CHANGE: &str = "token_change";
     /// Paid. A card's view, for a browser: [`super::TokenView`] → [`super::ViewPage`].
     pub const TOKEN_VIEW: &str = "token_view";
     /// Free. Proves an operation from the snapshot: [`super::TokenProof`] → [`super::Proof`].
@@ -437,6 +445,116 @@ pub struct CallResult {
 pub struct Revoked {
     /// Whether this node did not know of it before.
     pub changed: bool,
+}
+
+/// Parameters of `token_transaction`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenTransaction {
+    /// The instance.
+    pub instance: Instance,
+    /// The script's action, one that makes a transaction.
+    pub action: String,
+    /// The action's arguments by name, as its parameters' schema says.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// The Ethereum address that would sign and pay: the script's `walletAddress`.
+    pub sender: String,
+    /// How the instance is to be read; its caller is the sender.
+    #[serde(default, skip_serializing_if = "Reading::is_default")]
+    pub reading: Reading,
+    /// The owner's grant, and one use of it, for what is private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorisation: Option<Value>,
+}
+
+/// An unsigned transaction that would have passed at the block that it was computed at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TransactionAnswer {
+    /// The instance.
+    pub instance: Instance,
+    /// The action.
+    pub action: String,
+    /// What goes to the wallet's `eth_sendTransaction` as it is.
+    pub transaction: Transaction,
+    /// Whether the estimate went over what a block holds, so that `gas` is that instead; it will hardly be mined.
+    pub exceeds_block: bool,
+    /// The blocks that it was computed at, by chain as CAIP-2 names it: `eip155:1`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blocks: BTreeMap<String, ChainBlock>,
+}
+
+/// A transaction object of Ethereum's JSON-RPC (EIP-1559), numbers in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transaction {
+    /// `0x2`; `0x0` on a chain without EIP-1559.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The chain's EIP-155 id.
+    pub chain_id: String,
+    /// Who signs.
+    pub from: String,
+    /// Who gets it.
+    pub to: String,
+    /// How much goes with it, in the smallest unit of the chain's own currency.
+    pub value: String,
+    /// Selector and arguments.
+    pub data: String,
+    /// The gas that it takes.
+    pub gas: String,
+    /// The most that is paid for a unit of gas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_fee_per_gas: Option<String>,
+    /// What of that goes to the block's maker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_priority_fee_per_gas: Option<String>,
+    /// The sender's next, unless it sends another meanwhile.
+    pub nonce: String,
+}
+
+/// Parameters of `token_subscribe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenSubscribe {
+    /// The instance.
+    pub instance: Instance,
+    /// The number of the last change that was heard of: those after it come first. Only what is new if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+}
+
+/// Something that changed in an instance. The values are not in it: who may see them reads them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenChange {
+    /// The instance.
+    pub instance: Instance,
+    /// The change's number at this node: one more each time, from 1 on, also across restarts.
+    pub number: u64,
+    /// What it was.
+    #[serde(flatten)]
+    pub change: TokenChangeKind,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum TokenChangeKind {
+    /// The issuer changed values.
+    Update {
+        /// The update's number.
+        sequence: u64,
+        /// The values' names; absent if every value may be another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        names: Option<Vec<String>>,
+    },
+    /// A key operation was executed.
+    Operation {
+        /// Its name.
+        operation: String,
+    },
 }
 
 /// Parameters of `token_view`.

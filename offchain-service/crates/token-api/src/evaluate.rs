@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use futures::future::join_all;
 use smartlayer_api_types::{rpc::ChainBlock, ApiError, ErrorCode};
-use smartlayer_ethereum::{Answer, ChainId, EthereumError, LogQuery as Search, Read, View};
+use smartlayer_ethereum::{Answer, ChainId, EthereumError, GasEstimate, LogQuery as Search, Read, Transaction, View};
 use smartlayer_token_script::{
     ActionError, AttributeError, CallError, EthereumCall, Evaluation, FilterError, Log, LogQuery, Requests, Step,
     StorageRead, Values,
 };
 use tokio::sync::Mutex;
 
-use crate::node::Node;
+use crate::{methods::estimate_error, node::Node};
 
 /// How many events one question of a script is answered with; the newest.
 const MAX_EVENTS: usize = 1000;
@@ -32,18 +32,7 @@ impl<'a> Chains<'a> {
 
     /// Reads of one chain, all together.
     pub async fn read(&self, chain_id: u64, reads: &[Read]) -> Vec<Result<Answer, EthereumError>> {
-        let view = {
-            let mut views = self.views.lock().await;
-            match views.get(&chain_id) {
-                Some(view) => view.clone(),
-                None => {
-                    let view = self.node.ethereum.view(chain_id, self.since).await.map(Arc::new);
-                    views.insert(chain_id, view.clone());
-                    view
-                }
-            }
-        };
-        let answers = match view {
+        let answers = match self.view(chain_id).await {
             Ok(view) => view.read(reads).await,
             Err(error) => reads.iter().map(|_| Err(error.clone())).collect(),
         };
@@ -54,6 +43,22 @@ impl<'a> Chains<'a> {
             }
         }
         answers
+    }
+
+    async fn view(&self, chain_id: u64) -> Result<Arc<View>, EthereumError> {
+        let mut views = self.views.lock().await;
+        if let Some(view) = views.get(&chain_id) {
+            return view.clone();
+        }
+        let view = self.node.ethereum.view(chain_id, self.since).await.map(Arc::new);
+        views.insert(chain_id, view.clone());
+        view
+    }
+
+    /// What a transaction would cost, or why it would fail.
+    pub async fn estimate(&self, chain_id: u64, transaction: &Transaction) -> Result<GasEstimate, ApiError> {
+        let view = self.view(chain_id).await.map_err(|error| chain_error(&error))?;
+        view.estimate(transaction).await.map_err(estimate_error)
     }
 
     /// The blocks that were read at, by the chains' CAIP-2 names.
@@ -67,11 +72,14 @@ impl<'a> Chains<'a> {
     /// The error of an answer that a chain which could not be read left empty.
     pub fn failed(&self) -> Option<ApiError> {
         let failure = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        failure.as_ref().map(|error| {
-            ApiError::new(ErrorCode::EvmFailure, format!("{error}. {}", error.remedy()))
-                .with(serde_json::json!({ "cause": error.code() }))
-        })
+        failure.as_ref().map(chain_error)
     }
+}
+
+/// Why a chain could not be read, as callers are told.
+pub(crate) fn chain_error(error: &EthereumError) -> ApiError {
+    ApiError::new(ErrorCode::EvmFailure, format!("{error}. {}", error.remedy()))
+        .with(serde_json::json!({ "cause": error.code() }))
 }
 
 /// Runs an evaluation to its end; all chains are read at the same time.

@@ -97,6 +97,17 @@ fn module(node: Arc<Node>) -> RpcModule<Arc<Node>> {
         });
         registered.expect("the names differ; qed");
     }
+    let registered = module.register_subscription(
+        rpc::method::TOKEN_SUBSCRIBE,
+        rpc::method::TOKEN_CHANGE,
+        rpc::method::TOKEN_UNSUBSCRIBE,
+        |params, pending, node, _| async move {
+            let params = params.parse::<Option<Value>>();
+            let params = params.map_err(|e| ApiError::new(ErrorCode::InvalidParams, e.message().to_owned()));
+            methods::subscribe::serve((*node).clone(), pending, params, error_object).await
+        },
+    );
+    registered.expect("the names differ; qed");
     module
 }
 

@@ -57,6 +57,16 @@ impl Reading {
         Ok(Self { chain_id, caller, language: given.language.clone().unwrap_or_default(), from_block })
     }
 
+    /// The same for this caller. Fails with `invalid_params` if another was named.
+    pub fn of_caller(mut self, caller: Address) -> Result<Self, ApiError> {
+        match self.caller.replace(caller) {
+            Some(other) if other != caller => {
+                Err(ApiError::new(ErrorCode::InvalidParams, "reading.caller is the sender, or absent"))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// What the script may know of the instance.
     pub async fn context(&self, node: &Node, held: &Held, chains: &Chains<'_>) -> Result<Context, ApiError> {
         let token_id = U256::from_be_bytes(held.state.token_id);

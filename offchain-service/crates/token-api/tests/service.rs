@@ -653,3 +653,77 @@ async fn closing_that_may_have_happened_can_be_tried_again() {
     assert_eq!(world.paid(&request, session, 2 * PRICE).await.code(), ErrorCode::SessionClosing);
     assert_eq!(world.free("session_close", close).await.result()["cumulative"], Amount(PRICE).to_string());
 }
+
+/// A WebSocket that subscribes.
+struct Subscriber(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
+
+impl Subscriber {
+    /// Subscribes to [`INSTANCE`]; returns the answer.
+    async fn subscribe(world: &World, after: Option<u64>) -> (Self, Value) {
+        let (socket, _) = tokio_tungstenite::connect_async(world.url.replace("http", "ws")).await.unwrap();
+        let mut subscriber = Self(socket);
+        let mut params = json!({ "instance": { "tokenType": 0, "index": 7 } });
+        if let Some(after) = after {
+            params["after"] = after.into();
+        }
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "token_subscribe", "params": params });
+        futures::SinkExt::send(&mut subscriber.0, request.to_string().into()).await.unwrap();
+        let answer = subscriber.next().await;
+        (subscriber, answer)
+    }
+
+    async fn next(&mut self) -> Value {
+        loop {
+            let message = tokio::time::timeout(Duration::from_secs(10), futures::StreamExt::next(&mut self.0));
+            if let tokio_tungstenite::tungstenite::Message::Text(text) = message.await.unwrap().unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    /// The next change.
+    async fn change(&mut self) -> Value {
+        let notification = self.next().await;
+        assert_eq!(notification["method"], "token_change");
+        notification["params"]["result"].clone()
+    }
+}
+
+#[tokio::test]
+async fn what_changes_is_told_to_subscribers_from_where_they_left_off() {
+    use smartlayer_issuer_feed::{SignedUpdate, StateUpdate};
+    let world = World::start().await;
+    world.serve_instance().await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let (mut subscriber, subscribed) = Subscriber::subscribe(&world, None).await;
+    assert!(!subscribed["result"].is_null(), "{subscribed}");
+
+    let update = StateUpdate {
+        instance: INSTANCE,
+        sequence: 1,
+        reset: false,
+        values: [("gate".to_owned(), Some("C3".to_owned()))].into(),
+        issued_at: 1,
+    };
+    let signed = SignedUpdate { signature: key(ISSUER).sign_payload(&update, &GENESIS), update };
+    let params = serde_json::to_value(smartlayer_api_types::rpc::IssuerPublish::from(&signed)).unwrap();
+    world.free("issuer_publish", params).await.result();
+    let instance = json!({ "tokenType": 0, "index": 7 });
+    let updated = json!({ "instance": instance, "number": 1, "kind": "update", "sequence": 1, "names": ["gate"] });
+    assert_eq!(subscriber.change().await, updated);
+    let read = world.paid(&attributes_named(&["gate"]), session, PRICE).await.result();
+    assert_eq!(read["attributes"]["gate"], "C3");
+    world.paid(&redeem(1), session, PRICE + CALL_PRICE).await.result();
+    let redeemed = json!({ "instance": instance, "number": 2, "kind": "operation", "operation": "redeem" });
+    assert_eq!(subscriber.change().await, redeemed);
+
+    // After a restart too, from the number that was heard last.
+    drop(subscriber);
+    let world = world.restart().await;
+    let (mut subscriber, _) = Subscriber::subscribe(&world, Some(0)).await;
+    assert_eq!((subscriber.change().await, subscriber.change().await), (updated, redeemed.clone()));
+    let (mut subscriber, _) = Subscriber::subscribe(&world, Some(1)).await;
+    assert_eq!(subscriber.change().await, redeemed);
+    let (_, refused) = Subscriber::subscribe(&world, Some(7)).await;
+    assert_eq!(refused["error"]["code"], ErrorCode::ChangesForgotten.code());
+}

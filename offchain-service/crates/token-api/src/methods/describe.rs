@@ -190,12 +190,17 @@ pub(super) fn indices_schema() -> Value {
     json!({ "type": "array", "items": index, "minItems": 1, "maxItems": MAX_INSTANCES })
 }
 
+/// The JSON schema of an Ethereum address.
+pub(super) fn address_schema() -> Value {
+    json!({ "type": "string", "pattern": "^0x[0-9a-fA-F]{40}$" })
+}
+
 /// The JSON schema of how an instance is to be read.
 pub(super) fn reading_schema() -> Value {
     object(
         json!({
             "chain": { "type": "string", "pattern": "^eip155:[1-9][0-9]*$" },
-            "caller": { "type": "string", "pattern": "^0x[0-9a-fA-F]{40}$" },
+            "caller": address_schema(),
             "language": language_schema(),
         }),
         &[],

@@ -5,7 +5,9 @@ use smartlayer_api_types::{rpc::method, x402, ErrorCode};
 
 use super::{
     attributes::MAX_NAMES,
-    describe::{indices_schema, instance_schema, language_schema, object, reading_schema, view_kind_schema},
+    describe::{
+        address_schema, indices_schema, instance_schema, language_schema, object, reading_schema, view_kind_schema,
+    },
 };
 use crate::node::Node;
 
@@ -83,6 +85,34 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
                 &["instance", "action"],
             ),
             "CallResult",
+        ),
+        (
+            method::TOKEN_TRANSACTION,
+            "What an action's caller would send, simulated and priced, unsigned",
+            object(
+                json!({
+                    "instance": instance_schema(),
+                    "action": { "type": "string" },
+                    "inputs": { "type": "object" },
+                    "sender": address_schema(),
+                    "reading": reading_schema(),
+                    "authorisation": smartlayer_grants::authorisation_schema(),
+                }),
+                &["instance", "action", "sender"],
+            ),
+            "TransactionAnswer",
+        ),
+        (
+            method::TOKEN_SUBSCRIBE,
+            "What changes in an instance, from now on or from where one left off; over WebSocket. Each change comes as a token_change",
+            object(json!({ "instance": instance_schema(), "after": { "type": "integer", "minimum": 0 } }), &["instance"]),
+            "SubscriptionId",
+        ),
+        (
+            method::TOKEN_UNSUBSCRIBE,
+            "Ends a subscription; over WebSocket",
+            object(json!({ "subscription": { "type": ["string", "integer"] } }), &["subscription"]),
+            "Ended",
         ),
         (
             method::TOKEN_PROOF,
@@ -188,8 +218,10 @@ mod tests {
     #[test]
     fn every_method_is_described_and_no_other() {
         let described: BTreeSet<_> = methods().into_iter().map(|m| m.0).collect();
-        let served: BTreeSet<_> =
-            super::super::FREE.iter().chain(super::super::PAID.iter().map(|(name, _)| name)).copied().collect();
+        let served: BTreeSet<_> = {
+            let paid = super::super::PAID.iter().map(|(name, _)| name);
+            super::super::FREE.iter().chain(paid).chain(super::super::SUBSCRIPTIONS).copied().collect()
+        };
         assert_eq!(described, served);
     }
 }

@@ -9,11 +9,18 @@ mod proof;
 mod publish;
 mod select;
 mod session;
+pub(crate) mod subscribe;
+mod transaction;
 mod trust;
 mod view;
 
 pub(crate) use {
-    attributes::AttributesWork, call::CallWork, describe::check_language, select::SelectWork, view::ViewWork,
+    attributes::AttributesWork,
+    call::CallWork,
+    describe::check_language,
+    select::SelectWork,
+    transaction::{estimate_error, TransactionWork},
+    view::ViewWork,
 };
 
 use std::sync::Arc;
@@ -54,8 +61,13 @@ pub(crate) const PAID: &[(&str, &[Class])] = &[
     (method::TOKEN_ATTRIBUTES, &[Class::Query]),
     (method::TOKEN_SELECT, &[Class::Query]),
     (method::TOKEN_VIEW, &[Class::Query]),
+    (method::TOKEN_TRANSACTION, &[Class::Call]),
     (method::TOKEN_CALL, &[Class::Call, Class::Operation]),
 ];
+
+/// The methods that cost nothing and that only a WebSocket carries.
+#[cfg(test)]
+pub(crate) const SUBSCRIPTIONS: &[&str] = &[method::TOKEN_SUBSCRIBE, method::TOKEN_UNSUBSCRIBE];
 
 /// Whether calls of the method can cost something.
 pub(crate) fn is_payable(method: &str) -> bool {
@@ -103,6 +115,8 @@ pub(crate) enum Work {
     Select(SelectWork),
     /// Reading a view.
     View(ViewWork),
+    /// Making a transaction.
+    Transaction(TransactionWork),
     /// An action.
     Call(CallWork),
 }
@@ -114,6 +128,7 @@ impl Work {
             Self::Attributes(work) => work.token(),
             Self::Select(work) => work.token(),
             Self::View(work) => work.token(),
+            Self::Transaction(work) => work.token(),
             Self::Call(work) => work.token(),
         }
     }
@@ -122,6 +137,7 @@ impl Work {
     pub fn class(&self) -> Class {
         match self {
             Self::Attributes(_) | Self::Select(_) | Self::View(_) => Class::Query,
+            Self::Transaction(_) => Class::Call,
             Self::Call(work) => work.class(),
         }
     }
@@ -132,6 +148,7 @@ impl Work {
             Self::Attributes(work) => settle(Outcome::Result(work.run(node).await?), None),
             Self::Select(work) => settle(Outcome::Result(work.run(node).await?), None),
             Self::View(work) => settle(Outcome::Result(work.run(node).await?), None),
+            Self::Transaction(work) => settle(Outcome::Result(work.run(node).await?), None),
             Self::Call(work) => work.run(node, settle).await,
         }
     }
@@ -144,6 +161,7 @@ pub(crate) async fn prepare(node: &Node, name: &str, given: Option<Value>) -> Re
         method::TOKEN_ATTRIBUTES => Ok(Work::Attributes(attributes::prepare(node, params(given)?, shown).await?)),
         method::TOKEN_SELECT => Ok(Work::Select(select::prepare(node, params(given)?, shown).await?)),
         method::TOKEN_VIEW => Ok(Work::View(view::prepare(node, params(given)?).await?)),
+        method::TOKEN_TRANSACTION => Ok(Work::Transaction(transaction::prepare(node, params(given)?, shown).await?)),
         method::TOKEN_CALL => Ok(Work::Call(call::prepare(node, params(given)?, shown).await?)),
         _ => Err(ErrorCode::MethodNotFound.into()),
     }

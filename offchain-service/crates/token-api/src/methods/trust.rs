@@ -91,7 +91,13 @@ mod tests {
         assert_eq!(verdict(texts(&["ipfs://old", "ipfs://script"])), ScriptUriVerdict::NamesRegistration);
         assert_eq!(verdict(one("ipfs://script")), ScriptUriVerdict::NamesRegistration);
         assert_eq!(verdict(texts(&["ipfs://other"])), ScriptUriVerdict::NamesOthers);
-        for none in [texts(&[]), texts(&[""]), one(""), Answer::Reverted(smartlayer_ethereum::Revert { words: "no".into(), reason: None }), Answer::Returned(Bytes::new())] {
+        for none in [
+            texts(&[]),
+            texts(&[""]),
+            one(""),
+            Answer::Reverted(smartlayer_ethereum::Revert { words: "no".into(), reason: None }),
+            Answer::Returned(Bytes::new()),
+        ] {
             assert_eq!(verdict(none), ScriptUriVerdict::NamesNone);
         }
         // A contract may return anything.

@@ -12,3 +12,4 @@ mod batching;
 mod contract;
 mod published;
 mod reading;
+mod transaction;
