@@ -1,6 +1,7 @@
 //! The command line's grammar, and the values in it.
 
 mod grant;
+mod issuer;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use smartlayer_sdk::amount;
 use sp_runtime::Permill;
 
 pub use grant::{CreateArgs, GenesisArgs, GrantCommand, RevokeArgs};
+pub use issuer::{IssuerCommand, PublishArgs};
 
 /// Smart Layer turns tokens into web services. This is its command line.
 #[derive(Debug, Parser)]
@@ -29,6 +31,9 @@ Examples:
     smartlayer --key issuer.key token register --script ticket.xml --uri https://example.org/ticket.xml \\
         --key-operation redeem --serving 2 --shards 4 --threshold 2 --periods 100
     smartlayer --key issuer.key instance store --token 0 --index 7 --token-id 0x7 --values seat.json --script ticket.xml
+
+  Change an instance's values, everywhere it is served, within a second (issuers):
+    smartlayer --key issuer.key issuer publish --node http://127.0.0.1:9933 --token-type 0 --index 7 --set gate=C3
 
   Call a token, opening sessions as needed, and keep the receipt (dApps):
     smartlayer --key me.key call --token 0 --index 7 token_attributes --open 1SLT
@@ -84,6 +89,9 @@ pub enum Command {
     /// Store and look at token instances
     #[command(subcommand)]
     Instance(InstanceCommand),
+    /// Publish what changes in your token instances, and see where that stands (issuers)
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Open, look at and close payment sessions
     #[command(subcommand)]
     Session(SessionCommand),
@@ -218,7 +226,7 @@ pub struct RegisterArgs {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct InstanceArgs {
     /// The token type's number
-    #[arg(long)]
+    #[arg(long, alias = "token-type")]
     pub token: u32,
     /// The instance's index within its type
     #[arg(long)]
@@ -601,7 +609,7 @@ mod tests {
     fn examples_of_the_help_are_understood() {
         let mut command = Cli::command();
         let mut help = command.render_long_help().to_string();
-        for name in ["script", "grant"] {
+        for name in ["script", "issuer", "grant"] {
             for subcommand in command.find_subcommand_mut(name).unwrap().get_subcommands_mut() {
                 help += &subcommand.render_long_help().to_string();
             }

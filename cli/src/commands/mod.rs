@@ -4,6 +4,7 @@ mod anchors;
 mod call;
 mod grant;
 mod instance;
+mod issuer;
 mod key;
 mod node;
 mod prove;
@@ -30,6 +31,7 @@ pub async fn run(cli: Cli) -> Result<Report> {
         Command::Account(command) => key::account(&context, command).await,
         Command::Token(command) => token::run(&context, command).await,
         Command::Instance(command) => instance::run(&context, command).await,
+        Command::Issuer(command) => issuer::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,
         Command::Call(args) => call::run(&context, args).await,
         Command::Grant(command) => grant::run(&context, command).await,

@@ -69,7 +69,7 @@ fn message(arguments: &[u8]) -> Option<&str> {
 impl fmt::Display for Revert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
-            Some(reason) => write!(f, "reverted: {reason}"),
+            Some(reason) => reason.fmt(f),
             None => f.write_str(&self.words),
         }
     }
@@ -111,14 +111,11 @@ mod tests {
     fn reasons_are_said() {
         let word = |number: u64| format!("{number:064x}");
         let no = format!("{:0<64}", hex::encode("not yours"));
-        assert_eq!(shown(&format!("08c379a0{}{}{no}", word(32), word(9))), "reverted: not yours");
-        assert_eq!(
-            shown(&format!("4e487b71{}", word(0x11))),
-            "reverted: panic 0x11, an arithmetic operation overflowed"
-        );
+        assert_eq!(shown(&format!("08c379a0{}{}{no}", word(32), word(9))), "not yours");
+        assert_eq!(shown(&format!("4e487b71{}", word(0x11))), "panic 0x11, an arithmetic operation overflowed");
         assert_eq!(shown(&format!("4e487b71{}", "f".repeat(64))).matches("a check of the compiler").count(), 1);
-        assert_eq!(shown("deadbeef"), "reverted: error 0xdeadbeef of the contract");
-        assert_eq!(shown(&format!("deadbeef{}", word(7))), "reverted: error 0xdeadbeef of the contract");
+        assert_eq!(shown("deadbeef"), "error 0xdeadbeef of the contract");
+        assert_eq!(shown(&format!("deadbeef{}", word(7))), "error 0xdeadbeef of the contract");
         assert_eq!((shown(""), shown("0102")), ("words".into(), "words".into()));
     }
 
@@ -134,9 +131,9 @@ mod tests {
             format!("{}{}{}", word(32), "f".repeat(64), word(0)),
             format!("{}{}{}", word(32), word(1), "ff".repeat(32)),
         ] {
-            assert_eq!(shown(&format!("08c379a0{arguments}")), "reverted: error 0x08c379a0 of the contract");
+            assert_eq!(shown(&format!("08c379a0{arguments}")), "error 0x08c379a0 of the contract");
         }
         let long = format!("{}{}{}", word(32), word(1000), "61".repeat(1024));
-        assert_eq!(shown(&format!("08c379a0{long}")), format!("reverted: {}", "a".repeat(200)));
+        assert_eq!(shown(&format!("08c379a0{long}")), format!("{}", "a".repeat(200)));
     }
 }
