@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jsonrpsee::server::{serve_with_graceful_shutdown, HttpBody, HttpRequest, HttpResponse, StopHandle};
 use tokio::{
     net::TcpListener,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{watch, OwnedSemaphorePermit, Semaphore},
 };
 use tower::Service;
 
@@ -15,6 +15,8 @@ use crate::tls::Certificate;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How many TLS handshakes are under way at once; who comes then is turned away, before it costs a signature.
 const HANDSHAKES: usize = 128;
+/// After this time without a request a connection is closed, so that its place is free for others. Upgraded ones have jsonrpsee's limits.
+const IDLE: Duration = Duration::from_secs(120);
 /// The pause after the system could not give a connection, as when it is out of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -79,11 +81,66 @@ where
         + Send
         + 'static,
 {
+    let at_work = watch::Sender::new(0);
+    let requests = at_work.subscribe();
     let service = tower::service_fn(move |request: http::Request<_>| {
-        let mut service = service.clone();
-        service.call(request.map(HttpBody::new))
+        let (mut service, request_at_work) = (service.clone(), AtWork::new(&at_work));
+        async move {
+            let _at_work = request_at_work;
+            service.call(request.map(HttpBody::new)).await
+        }
     });
-    if let Err(e) = serve_with_graceful_shutdown(io, service, stop.shutdown()).await {
-        tracing::debug!(error = %e, "a connection ended badly");
+    tokio::select! {
+        served = serve_with_graceful_shutdown(io, service, stop.shutdown()) => {
+            if let Err(e) = served {
+                tracing::debug!(error = %e, "a connection ended badly");
+            }
+        }
+        () = idle(requests, IDLE) => {}
+    }
+}
+
+/// A request that is worked on, counted until it is dropped.
+struct AtWork(watch::Sender<usize>);
+
+impl AtWork {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count = count.saturating_add(1));
+        Self(count.clone())
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+/// Waits until no request was worked on for so long; for ever if there can be no more requests.
+async fn idle(mut requests: watch::Receiver<usize>, time: Duration) {
+    while requests.wait_for(|count| *count == 0).await.is_ok() {
+        match tokio::time::timeout(time, requests.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => break,
+            Err(_) => return,
+        }
+    }
+    std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_idle_only_while_nothing_is_worked_on() {
+        let count = watch::Sender::new(0);
+        let request = AtWork::new(&count);
+        let mut waiting = Box::pin(idle(count.subscribe(), Duration::from_millis(1)));
+        assert!(futures::poll!(&mut waiting).is_pending());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(futures::poll!(&mut waiting).is_pending());
+        drop(request);
+        waiting.await;
     }
 }
