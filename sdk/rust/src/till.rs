@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde::{de::DeserializeOwned, Serialize};
 use smartlayer_api_types::{
     rpc::SessionState,
-    x402::{self, PaymentPayload, SessionTerms},
+    x402::{self, PaymentPayload, SessionTerms, SettlementResponse},
     ErrorCode,
 };
 use smartlayer_chain_client::{ChainClient, Keypair};
@@ -78,8 +78,12 @@ struct Offer {
 pub struct Paid<R> {
     /// The result.
     pub result: R,
+    /// The request's bytes, which the receipt's request hash is of.
+    pub request: Vec<u8>,
     /// The answer's bytes, which the receipt's result hash is of.
     pub body: Vec<u8>,
+    /// What the node said of the payment, with its receipt; nothing for a method that this node gives for free.
+    pub settlement: Option<SettlementResponse>,
     /// The node's receipt; nothing for a method that this node gives for free.
     pub receipt: Option<SignedReceipt>,
     /// From sending to the last byte.
@@ -134,7 +138,8 @@ impl Till {
         let Some(mut price) = offer.prices.get(method).copied() else {
             let answer = service.post(&body, None).await?;
             let result = service.result(&answer)?;
-            return Ok(Paid { result, body: answer.body, receipt: None, latency: answer.latency });
+            let (settlement, receipt) = (None, None);
+            return Ok(Paid { result, request: body, body: answer.body, settlement, receipt, latency: answer.latency });
         };
         let (mut corrected, mut unknown) = (false, 0);
         loop {
@@ -152,7 +157,14 @@ impl Till {
                     Error::Api { url, error } => Error::Charged { url, error, receipt: Box::new(receipt.clone()) },
                     other => other,
                 })?;
-                return Ok(Paid { result, body: answer.body, receipt: Some(receipt), latency: answer.latency });
+                return Ok(Paid {
+                    result,
+                    request: body,
+                    body: answer.body,
+                    settlement: answer.settlement,
+                    receipt: Some(receipt),
+                    latency: answer.latency,
+                });
             }
             let error = match service.result::<serde_json::Value>(&answer) {
                 Ok(_) => return Err(Error::BadReceipt { node: book.node, problem: "there is none" }),
