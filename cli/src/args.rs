@@ -116,16 +116,49 @@ Only one process can pay from one record of promises at a time; give others thei
     /// Look at anchors
     #[command(subcommand)]
     Anchors(AnchorsCommand),
-    /// Look at the chain's snapshot: its periods and commitments
-    #[command(subcommand)]
-    Snapshot(SnapshotCommand),
-    /// Prove from the chain's snapshot that a key operation happened
+    /// Look at the chain's snapshot, its periods and commitments, or keep it in a file
     #[command(after_help = "\
 Examples:
+  smartlayer snapshot show
+  smartlayer snapshot --chain ws://127.0.0.1:9944 --out chain.json
+
+The file holds what `smartlayer verify` checks answers against: the genesis hash, the commitments, and the keys that sign for service
+nodes, as a chain node says it at a finalised block. Take it from a node that you trust, best your own. If the file exists and is of the
+same chain, what it knew and the chain has forgotten stays in it: keys that were replaced, and old commitments.")]
+    Snapshot(SnapshotArgs),
+    /// Check a saved answer without asking anyone: who signed it, for which request, and that it was committed to
+    #[command(after_help = "\
+Examples:
+  smartlayer --key me.key call --token 0 --index 7 token_call --params '{\"action\":\"redeem\"}' --save redeem.json
+  smartlayer prove --save redeem.json
+  smartlayer snapshot --out chain.json
+  smartlayer verify redeem.json --snapshot chain.json
+
+Says line by line what holds:
+  snapshot   each commitment is what its hash says, and follows the one before
+  chain      the answer was paid on the snapshot's chain
+  charged    what the node charged, and what the session owes since
+  request    the receipt is for the saved request, byte for byte
+  answer     the receipt is for the saved answer, byte for byte
+  signature  the receipt was signed with a service key of its node
+  operation  the key operation that was executed, if any, is the one in request and answer
+  blocks     which blocks of which chains the node signed that it read: look them up there if you doubt the answer
+  inclusion  a period's commitment covers the operation, if `smartlayer prove --save` added the proof
+
+The exit code is 0 only if everything that is claimed holds. With --json there is one object: holds, and the findings with claim, holds,
+says, and for what does not hold its code.")]
+    Verify(VerifyArgs),
+    /// Prove from the chain's snapshot that a key operation happened
+    #[command(
+        visible_alias = "proof",
+        after_help = "\
+Examples:
   smartlayer prove --receipt redeem.json
+  smartlayer prove --save redeem.json
   smartlayer prove --token 0 --index 7 --operation redeem
 
-An anchor hands over the proof; it is checked here against the commitment that the chain has. Nobody needs to be trusted.")]
+An anchor hands over the proof; it is checked here against the commitment that the chain has. Nobody needs to be trusted."
+    )]
     Prove(ProveArgs),
     /// Claim rewards
     #[command(subcommand)]
@@ -349,6 +382,9 @@ pub struct CallArgs {
     /// Write the last call's receipt to this file, to prove it later
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
+    /// Write the last call to this file: request, answer and receipt, for `smartlayer verify`
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
     /// The key file that signs promises [default: --key]
     #[arg(long, value_name = "FILE")]
     pub signer: Option<PathBuf>,
@@ -415,6 +451,28 @@ pub enum AnchorsCommand {
     },
 }
 
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub struct SnapshotArgs {
+    #[command(subcommand)]
+    pub command: Option<SnapshotCommand>,
+    /// Keep the snapshot in this file
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Keep the keys of these nodes only; may be repeated [default: of all, up to 10000]
+    #[arg(long = "node", value_name = "ACCOUNT", value_parser = account, requires = "out")]
+    pub nodes: Vec<AccountId>,
+}
+
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// The answer, as `smartlayer call --save` wrote it
+    pub file: PathBuf,
+    /// The chain's snapshot, as `smartlayer snapshot --out` wrote it [default: --chain is asked]
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum SnapshotCommand {
     /// Show the running period and the last commitments, or one period's commitment
@@ -425,11 +483,14 @@ pub enum SnapshotCommand {
 }
 
 #[derive(Args, Debug)]
-#[command(group(clap::ArgGroup::new("which").required(true).args(["receipt", "token"])))]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["receipt", "save", "token"])))]
 pub struct ProveArgs {
     /// The receipt of the call, as `smartlayer call --receipt` wrote it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["index", "operation"])]
     pub receipt: Option<PathBuf>,
+    /// The answer, as `smartlayer call --save` wrote it; the proof is added to it, for `smartlayer verify`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["index", "operation"])]
+    pub save: Option<PathBuf>,
     /// The token type's number
     #[arg(long, requires = "index", requires = "operation")]
     pub token: Option<u32>,
@@ -609,6 +670,9 @@ mod tests {
     fn examples_of_the_help_are_understood() {
         let mut command = Cli::command();
         let mut help = command.render_long_help().to_string();
+        for name in ["snapshot", "verify"] {
+            help += &command.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+        }
         for name in ["script", "issuer", "grant"] {
             for subcommand in command.find_subcommand_mut(name).unwrap().get_subcommands_mut() {
                 help += &subcommand.render_long_help().to_string();

@@ -489,3 +489,30 @@ fn published_scripts() {
     assert!(outcomes["served"] > 0);
     assert_eq!(code, if outcomes.contains_key("external-entity") { 1 } else { 0 });
 }
+
+/// What is private is said of attributes, selections, cards and methods, and a mark that is not known refuses the script.
+#[test]
+fn what_is_private_is_shown() {
+    let marked = TICKET
+        .replacen("name=\"Ticket\">", "name=\"Ticket\" xmlns:sl=\"https://smartlayer.network/tokenscript/2026/11\">", 1)
+        .replacen("<ts:attribute name=\"used\">", "<ts:attribute name=\"used\" sl:access=\"owner\">", 1);
+    assert!(marked.contains("sl:access") && marked.contains("xmlns:sl"));
+    let wrong = marked.replace("\"owner\"", "\"me\"");
+    let folder = folder(&[("ticket.xml", marked.as_bytes()), ("wrong.xml", wrong.as_bytes())]);
+    let (checked, code) = lines(folder.path(), &["script", "check", "ticket.xml", "wrong.xml", "--json"], b"");
+    assert_eq!(code, 1);
+    let ticket = &checked[0];
+    for (kind, at, access) in [
+        ("attributes", 0, "owner"),
+        ("attributes", 1, "public"),
+        ("selections", 0, "owner"),
+        ("cards", 0, "owner"),
+        ("methods", 0, "owner"),
+    ] {
+        assert_eq!(ticket[kind][at]["access"], access, "{kind} {at}");
+    }
+    assert_eq!((&checked[1]["outcome"], &checked[1]["reason"]), (&json!("refused"), &json!("unknown-access")));
+    assert!(checked[1]["remedy"].is_string() && checked[1]["line"].is_number());
+    let (text, _) = text(folder.path(), &["script", "check", "ticket.xml"]);
+    assert!(text.contains("private: for the owner"), "{text}");
+}

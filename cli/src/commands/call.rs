@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use anyhow::{bail, Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
+use smartlayer_answer_proof::SavedAnswer;
 use smartlayer_api_types::{x402::ReceiptJson, Instance};
 use smartlayer_primitives::{receipt::SignedReceipt, AccountId, Balance, InstanceId};
-use smartlayer_sdk::{node_service, Answered, Options, Payer, TokenClient};
+use smartlayer_sdk::{node_service, Answered, Options, Paid, Payer, TokenClient};
 
 use super::show::{planck, slt};
 use crate::{
@@ -72,6 +73,11 @@ pub async fn run(context: &Context, args: CallArgs) -> Result<Report> {
         let receipt = answered.paid.receipt.as_ref().context("the call was free, so there is no receipt")?;
         write_receipt(file, instance, &answered.paid.result, receipt)?;
     }
+    if let Some(file) = &args.save {
+        let saved = saved(answered.paid.clone())?;
+        fs::write(file, serde_json::to_vec_pretty(&saved)?)
+            .with_context(|| format!("cannot write the answer to {}", file.display()))?;
+    }
     let left = payer.sessions().into_iter().find(|b| b.session == answered.session).map(|b| b.left());
     Ok(report(&answered, &tally, left))
 }
@@ -93,6 +99,14 @@ fn write_receipt(file: &Path, instance: InstanceId, result: &Value, receipt: &Si
     let content = ReceiptFile { instance: instance.into(), operation, receipt: receipt.into() };
     fs::write(file, serde_json::to_vec_pretty(&content)?)
         .with_context(|| format!("cannot write the receipt to {}", file.display()))
+}
+
+/// What `--save` writes, and `verify` reads.
+fn saved(paid: Paid<Value>) -> Result<SavedAnswer> {
+    let text = |bytes| String::from_utf8(bytes).context("the answer is not UTF-8, so it can't be saved");
+    let settlement =
+        paid.settlement.context("the call was free, so nobody is bound to the answer and there is nothing to save")?;
+    Ok(SavedAnswer::new(text(paid.request)?, text(paid.body)?, settlement))
 }
 
 /// What many calls came to.

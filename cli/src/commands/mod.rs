@@ -14,6 +14,7 @@ mod session;
 mod show;
 mod snapshot;
 mod token;
+mod verify;
 
 use anyhow::Result;
 
@@ -38,7 +39,8 @@ pub async fn run(cli: Cli) -> Result<Report> {
         Command::Node(command) => node::run(&context, command).await,
         Command::Sla(command) => node::sla(&context, command).await,
         Command::Anchors(command) => anchors::run(&context, command).await,
-        Command::Snapshot(command) => snapshot::run(&context, command).await,
+        Command::Snapshot(args) => snapshot::run(&context, args).await,
+        Command::Verify(args) => verify::run(&context, args).await,
         Command::Prove(args) => prove::run(&context, args).await,
         Command::Reward(command) => reward::run(&context, command).await,
         Command::Script(command) => script::run(command).await,

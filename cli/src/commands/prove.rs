@@ -1,10 +1,11 @@
 //! Proofs from the snapshot.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{bail, Context as _, Result};
 use serde_json::json;
-use smartlayer_api_types::{x402::ReceiptJson, HexBytes};
+use smartlayer_answer_proof::{SavedAnswer, MAX_SAVED_BYTES};
+use smartlayer_api_types::{rpc::Proof, x402::ReceiptJson, HexBytes};
 use smartlayer_chain_client::ChainClient;
 use smartlayer_primitives::{receipt::SignedReceipt, InstanceId};
 use smartlayer_sdk::{
@@ -16,6 +17,7 @@ use smartlayer_sdk::{
 use super::{
     call::ReceiptFile,
     show::{planck, slt, text},
+    verify::read_bounded,
 };
 use crate::{args::ProveArgs, context::Context, output::Report};
 
@@ -30,6 +32,18 @@ pub async fn run(context: &Context, args: ProveArgs) -> Result<Report> {
         bail!("there is no active anchor to ask for the proof; give one with --anchor URL");
     }
     let proved = prove_operation(&chain, &anchors, &wanted).await?;
+    if let Some(path) = &args.save {
+        let proof = Proof {
+            period: proved.commitment.commitment.period,
+            commitment: proved.commitment.hash,
+            leaf: HexBytes::of(&proved.operation),
+            proof: HexBytes::of(&proved.proof),
+        };
+        let mut saved = read_saved(path)?;
+        saved.proof = Some(proof);
+        fs::write(path, serde_json::to_vec_pretty(&saved)?)
+            .with_context(|| format!("cannot write the proof to {}", path.display()))?;
+    }
     let (operation, commitment) = (&proved.operation, &proved.commitment);
     let token = chain.finalized()?.token(operation.instance.token_type).await?;
     let name = token.and_then(|t| t.spec.key_operations.get(operation.kind as usize).map(|o| text(o)));
@@ -64,7 +78,24 @@ pub async fn run(context: &Context, args: ProveArgs) -> Result<Report> {
     Ok(Report::object(value, &fields))
 }
 
+/// An answer that `call --save` wrote.
+pub fn read_saved(path: &Path) -> Result<SavedAnswer> {
+    let bytes = read_bounded(path, MAX_SAVED_BYTES)?;
+    SavedAnswer::read(&bytes).with_context(|| format!("{} is not a saved answer", path.display()))
+}
+
 async fn wanted(chain: &ChainClient, args: &ProveArgs) -> Result<WantedOperation> {
+    if let Some(path) = &args.save {
+        let saved = read_saved(path)?;
+        let name = path.display();
+        let receipt = saved.receipt().with_context(|| format!("there is no receipt in {name}"))?;
+        let receipt = SignedReceipt::try_from(receipt).with_context(|| format!("the signature in {name}"))?;
+        let executed = receipt.receipt.operation;
+        let executed =
+            executed.with_context(|| format!("the call in {name} was no key operation, so it was not recorded"))?;
+        let (instance, kind) = (executed.instance, executed.kind);
+        return Ok(WantedOperation { instance, kind, receipt: Some(receipt), period: args.period });
+    }
     if let Some(path) = &args.receipt {
         let name = path.display();
         let bytes = fs::read(path).with_context(|| format!("cannot read the receipt {name}"))?;
@@ -82,7 +113,7 @@ async fn wanted(chain: &ChainClient, args: &ProveArgs) -> Result<WantedOperation
         });
     }
     let (Some(token_type), Some(index), Some(operation)) = (args.token, args.index, &args.operation) else {
-        bail!("give --receipt, or --token, --index and --operation");
+        bail!("give --receipt, --save, or --token, --index and --operation");
     };
     let token = chain.finalized()?.token(token_type).await?;
     let token = token.with_context(|| format!("there is no token type {token_type}"))?;

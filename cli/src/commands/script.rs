@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
-use smartlayer_token_script::{Limits, Problem};
+use smartlayer_token_script::{Access, Limits, Problem};
 
 use crate::{
     args::ScriptCommand,
@@ -105,13 +105,13 @@ fn attribute(attribute: &Attribute) -> Vec<String> {
         Some(why) => format!("not available: {why}"),
         None => kind(&attribute.schema),
     };
-    vec![attribute.name.clone(), shown(&attribute.label), kind]
+    vec![attribute.name.clone(), shown(&attribute.label), format!("{kind}{}", private(attribute.access))]
 }
 
 fn selection(selection: &SelectionReport) -> Vec<String> {
     let card = selection.card.as_ref().map(|card| format!(" of card {card}")).unwrap_or_default();
     let error = selection.error.as_ref().map(|error| format!("  error: {error}")).unwrap_or_default();
-    vec![format!("{}{card}", selection.name), format!("{}{error}", selection.expression)]
+    vec![format!("{}{card}", selection.name), format!("{}{}{error}", selection.expression, private(selection.access))]
 }
 
 fn card(card: &CardReport) -> Vec<String> {
@@ -141,7 +141,15 @@ fn method(method: &Method) -> Vec<String> {
         (None, true) => "makes a transaction".into(),
         (None, false) => String::new(),
     };
-    vec![format!("{}({})", method.name, parameters.join(", ")), result]
+    vec![format!("{}({})", method.name, parameters.join(", ")), format!("{result}{}", private(method.access))]
+}
+
+/// Said of what is not for everyone.
+fn private(access: Access) -> &'static str {
+    match access {
+        Access::Public => "",
+        Access::Owner => "  private: for the owner, and whom the owner grants it",
+    }
 }
 
 fn problem(problem: &Problem) -> Vec<String> {

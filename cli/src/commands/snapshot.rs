@@ -1,12 +1,18 @@
 //! The chain's snapshot.
 
-use anyhow::{Context as _, Result};
-use serde_json::json;
-use smartlayer_primitives::{merkle::MerkleRoot, Period};
+use std::{fs, path::Path};
 
-use super::show::{self, slt};
+use anyhow::{bail, Context as _, Result};
+use serde_json::json;
+use smartlayer_answer_proof::{Snapshot, TakenAt, MAX_SNAPSHOT_BYTES};
+use smartlayer_primitives::{merkle::MerkleRoot, AccountId, Period};
+
+use super::{
+    show::{self, slt},
+    verify::read_bounded,
+};
 use crate::{
-    args::SnapshotCommand,
+    args::{SnapshotArgs, SnapshotCommand},
     context::Context,
     output::{fields_text, table, Report},
 };
@@ -14,11 +20,77 @@ use crate::{
 /// How many commitments are listed.
 const LISTED: usize = 20;
 
-pub async fn run(context: &Context, command: SnapshotCommand) -> Result<Report> {
-    match command {
-        SnapshotCommand::Show { period: None } => overview(context).await,
-        SnapshotCommand::Show { period: Some(period) } => one(context, period).await,
+/// How many nodes' keys are kept.
+const MAX_NODES: usize = 10_000;
+
+pub async fn run(context: &Context, args: SnapshotArgs) -> Result<Report> {
+    match (args.command, args.out) {
+        (Some(SnapshotCommand::Show { period: None }), _) => overview(context).await,
+        (Some(SnapshotCommand::Show { period: Some(period) }), _) => one(context, period).await,
+        (None, Some(file)) => keep(context, &file, &args.nodes).await,
+        (None, None) => bail!("give --out FILE, or show"),
     }
+}
+
+/// What the chain says at its last finalised block; of all nodes if none is named. A node that it doesn't know has no key.
+pub async fn take(context: &Context, nodes: &[AccountId]) -> Result<Snapshot> {
+    let chain = context.chain().await?;
+    let view = chain.finalized()?;
+    let mut keys = Vec::new();
+    match nodes {
+        [] => keys.extend(view.nodes().await?.into_iter().map(|(account, node)| (account, node.service_key))),
+        nodes => {
+            for account in nodes {
+                keys.extend(view.node(account).await?.map(|node| (account.clone(), node.service_key)));
+            }
+        }
+    }
+    if keys.len() > MAX_NODES {
+        bail!("there are {} service nodes; name those that you ask with --node, at most {MAX_NODES}", keys.len());
+    }
+    let block = TakenAt { number: view.block().number, hash: view.block().hash };
+    Ok(Snapshot::new(chain.genesis_hash(), block, &view.commitments().await?, keys))
+}
+
+async fn keep(context: &Context, file: &Path, nodes: &[AccountId]) -> Result<Report> {
+    let name = file.display();
+    let earlier = match file.exists() {
+        true => Some(read_snapshot(file)?),
+        false => None,
+    };
+    let mut snapshot = take(context, nodes).await?;
+    if let Some(unknown) = nodes.iter().find(|node| !snapshot.service_keys.contains_key(node)) {
+        bail!("{unknown} is not a service node");
+    }
+    if earlier.is_some_and(|earlier| !snapshot.remember(earlier)) {
+        bail!("{name} is of another chain; name a new file");
+    }
+    // Whole or not at all: what an earlier one remembers is nowhere else.
+    let partial = file.with_extension("partial");
+    fs::write(&partial, serde_json::to_vec_pretty(&snapshot)?)
+        .and_then(|()| fs::rename(&partial, file))
+        .with_context(|| format!("cannot write the snapshot to {name}"))?;
+    let value = json!({
+        "file": name.to_string(),
+        "genesis": snapshot.genesis,
+        "block": snapshot.block,
+        "commitments": snapshot.commitments.len(),
+        "nodes": snapshot.service_keys.len(),
+    });
+    let fields = [
+        ("kept in", name.to_string()),
+        ("genesis", format!("{:?}", snapshot.genesis)),
+        ("block", format!("{} ({:?}), finalised", snapshot.block.number, snapshot.block.hash)),
+        ("commitments", snapshot.commitments.len().to_string()),
+        ("nodes with keys", snapshot.service_keys.len().to_string()),
+    ];
+    Ok(Report::object(value, &fields))
+}
+
+/// A snapshot that `snapshot --out` wrote.
+pub fn read_snapshot(path: &Path) -> Result<Snapshot> {
+    let bytes = read_bounded(path, MAX_SNAPSHOT_BYTES)?;
+    Snapshot::read(&bytes).with_context(|| format!("{} is not a snapshot", path.display()))
 }
 
 async fn overview(context: &Context) -> Result<Report> {

@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 use serde_json::Value as Json;
 use smartlayer_token_script::{
-    parse, ActionDescription, AttributeDescription, AttributeError, Card, CardType, Context, Filter, Labels, Limits,
-    Problem, Reason, ScriptError, Selection, Step, TokenScript, ViewKind,
+    parse, Access, ActionDescription, AttributeDescription, AttributeError, Card, CardType, Context, Filter, Labels,
+    Limits, Problem, Reason, ScriptError, Selection, Step, TokenScript, ViewKind,
 };
 
 use super::{
@@ -77,6 +77,8 @@ pub struct Attribute {
     pub labels: Labels,
     /// The JSON Schema of its value.
     pub schema: Json,
+    /// Who may see it: `public` or `owner`.
+    pub access: Access,
     /// Whether it can have a value, asked for by itself.
     pub available: bool,
     /// Why not.
@@ -94,6 +96,8 @@ pub struct SelectionReport {
     pub labels: Labels,
     /// The condition as written.
     pub expression: String,
+    /// Who may know whether an instance is in it: `public` or `owner`.
+    pub access: Access,
     /// What is wrong with the condition.
     pub error: Option<String>,
 }
@@ -113,6 +117,8 @@ pub struct CardReport {
     pub labels: Labels,
     /// The selections whose instances it is not for.
     pub excluded_by: Vec<String>,
+    /// Who may use it: `public` or `owner`.
+    pub access: Access,
     /// The kinds of views that it has.
     pub views: Vec<ViewKind>,
     /// Its own attributes that nobody enters.
@@ -129,6 +135,8 @@ pub struct Method {
     pub label: Option<String>,
     /// The JSON Schema of its inputs, an object.
     pub parameters: Json,
+    /// Who may use it: `public` or `owner`.
+    pub access: Access,
     /// Whether it makes a transaction for its caller to sign.
     pub transaction: bool,
     /// Why it can't be used at all.
@@ -242,6 +250,7 @@ impl Attribute {
             label: described.label,
             labels: described.labels,
             schema: described.schema,
+            access: described.access,
             available: unavailable.is_none(),
             unavailable,
         }
@@ -256,6 +265,7 @@ impl CardReport {
             label: described.label,
             labels: described.labels,
             excluded_by: described.exclude,
+            access: described.access,
             views: views(card),
             attributes: described.attributes.into_iter().map(|attribute| Attribute::new(attribute, None)).collect(),
         }
@@ -268,6 +278,7 @@ impl Method {
             name: described.name.clone(),
             label: described.label.clone(),
             parameters: described.parameters.clone(),
+            access: described.access,
             transaction: described.transaction,
             unavailable: described.unavailable.clone(),
             excluded_by: described.exclude.clone(),
@@ -357,6 +368,7 @@ impl<'a> Offline<'a> {
             card: card.map(|card| card.name.clone()),
             labels: selection.labels.clone(),
             expression: selection.expression.clone(),
+            access: selection.access,
             error: match &selection.filter {
                 Err(error) => Some(error.to_string()),
                 Ok(filter) => {

@@ -28,6 +28,10 @@ pub fn of(code: &str) -> Option<&'static str> {
         }
         "missing-name" => "give the element a name",
         "duplicate" => "give each a name of its own",
+        "unknown-access" => "write sl:access=\"owner\" or sl:access=\"public\"",
+        "unknown-mark" => {
+            "let xmlns:sl be https://smartlayer.network/tokenscript/2026/11, and put sl:access on an attribute, selection or card"
+        }
         "too-many" => "split the script into several, or remove what is not used",
         "invalid-filter" => "write it as (attribute=value), joined by (&…), (|…) and (!…)",
         "invalid-escape" => {

@@ -11,7 +11,7 @@ use serde::{de::DeserializeOwned, Serialize};
 use serde_json::Value;
 use smartlayer_api_types::{
     rpc::SessionState,
-    x402::{self, PaymentPayload, SessionTerms},
+    x402::{self, PaymentPayload, SessionTerms, SettlementResponse},
     Amount, ApiError, ErrorCode,
 };
 use smartlayer_chain_client::{ChainClient, Keypair};
@@ -100,8 +100,12 @@ impl Offer {
 pub struct Paid<R> {
     /// The result.
     pub result: R,
+    /// The request's bytes, which the receipt's request hash is of.
+    pub request: Vec<u8>,
     /// The answer's bytes, which the receipt's result hash is of.
     pub body: Vec<u8>,
+    /// What the node said of the payment, with its receipt; nothing for a method that this node gives for free.
+    pub settlement: Option<SettlementResponse>,
     /// The node's receipt; nothing for a method that this node gives for free.
     pub receipt: Option<SignedReceipt>,
     /// From sending to the last byte.
@@ -147,7 +151,8 @@ impl Till {
     ) -> Result<Paid<R>, Error> {
         let params = serde_json::to_value(params).map_err(|e| Error::Impossible(format!("the parameters: {e}")))?;
         let kinds = [kind(service, method, &params)];
-        let (answer, receipt) = self.pay(service, session, &request(method, params), &kinds, limit).await?;
+        let request = request(method, params);
+        let (answer, receipt) = self.pay(service, session, &request, &kinds, limit).await?;
         let result = service.result(&answer).map_err(|e| match (e, &receipt) {
             (Error::Api { url, error }, Some(receipt)) => {
                 let free = receipt.receipt.charged == 0;
@@ -159,7 +164,8 @@ impl Till {
             }
             (other, _) => other,
         })?;
-        Ok(Paid { result, body: answer.body, receipt, latency: answer.latency })
+        let Answer { body, settlement, latency, .. } = answer;
+        Ok(Paid { result, request, body, settlement, receipt, latency })
     }
 
     /// Calls several methods in one batch and pays for them with one promise, at most `limit` planck for all. If one of the paid calls
@@ -182,7 +188,8 @@ impl Till {
         let body = [b"[", &bodies.join(&b","[..])[..], b"]"].concat();
         let (answer, receipt) = self.pay(service, session, &body, &kinds, limit).await?;
         let result = service.results(&answer, bodies.len())?;
-        Ok(Paid { result, body: answer.body, receipt, latency: answer.latency })
+        let Answer { body: answered, settlement, latency, .. } = answer;
+        Ok(Paid { result, request: body, body: answered, settlement, receipt, latency })
     }
 
     /// Sends a request's body, or a batch's, and pays for it. Returns the answer with its receipt, checked; none if nothing was paid.
