@@ -5,6 +5,7 @@
 pub mod chain;
 pub mod cli;
 pub mod dashboard;
+pub mod developer;
 pub mod evm;
 pub mod network;
 pub mod process;

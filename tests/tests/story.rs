@@ -26,6 +26,7 @@ use smartlayer_primitives::{
 use smartlayer_sdk::{http_client, node_service, Options, Payer, ServiceClient, TokenClient};
 use smartlayer_tests::{
     dashboard::unknown_metrics,
+    developer,
     network::{LocalNetwork, Plan},
     rpc,
     story::{self, Outcome, Teller},
@@ -56,6 +57,7 @@ async fn tell(plan: &Plan, teller: &Teller) -> Result<()> {
     let outcome = story::tell(&mut network, teller).await?;
     the_chain_agrees(&network, &outcome).await?;
     teller.say("the chain's state agrees with the story");
+    developer::tell(&network, teller).await?;
     bad_payments_are_refused(&network, &outcome).await?;
     teller.say("bad payments were refused, each with its own reason, and cost nothing");
     a_stand_in_writes(&mut network).await?;
