@@ -36,9 +36,12 @@ async fn the_usual_clients_work_with_no_custom_types() -> Result<()> {
     install.await??;
     let ws = alice.ws.clone();
     let vectors = tests.join("../primitives/golden/vectors.json");
+    let openrpc = tests.join("../docs/reference/openrpc.json");
     let told = tokio::task::spawn_blocking(move || {
         let vectors = vectors.to_str().context("a path in UTF-8")?;
-        run(&js, "node", &["--test"], &[("SMARTLAYER_WS", &ws), ("SMARTLAYER_VECTORS", vectors)])
+        let openrpc = openrpc.to_str().context("a path in UTF-8")?;
+        let files = [("SMARTLAYER_WS", ws.as_str()), ("SMARTLAYER_VECTORS", vectors), ("SMARTLAYER_OPENRPC", openrpc)];
+        run(&js, "node", &["--test"], &files)
     })
     .await?;
     for node in [&alice, &bob] {

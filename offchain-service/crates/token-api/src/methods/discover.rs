@@ -9,7 +9,7 @@ use super::{
         address_schema, indices_schema, instance_schema, language_schema, object, reading_schema, view_kind_schema,
     },
 };
-use crate::node::Node;
+use crate::{config::Prices, node::Node};
 
 /// A method: name, what it does, the schema of its parameters, the name of its result in the reference.
 fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
@@ -170,44 +170,63 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     ]
 }
 
-/// The document.
+/// The document of this node.
 pub(super) fn document(node: &Node) -> Value {
-    let methods: Vec<_> = methods()
-        .into_iter()
-        .map(|(name, summary, params, result)| {
-            let required = params["required"].clone();
-            let is_required = |n: &str| required.as_array().is_some_and(|r| r.iter().any(|v| v == n));
-            let properties = params["properties"].as_object().cloned().unwrap_or_default();
-            let params: Vec<_> = properties
-                .into_iter()
-                .map(|(n, schema)| json!({ "required": is_required(&n), "name": n, "schema": schema }))
-                .collect();
-            let mut method = json!({
-                "name": name,
-                "summary": summary,
-                "paramStructure": "by-name",
-                "params": params,
-                "result": { "name": result, "schema": { "type": "object" } },
+    describe(&node.config.prices, &x402::network(&node.chain.genesis()), &node.url())
+}
+
+/// The document of a node with these prices, on the chain of this CAIP-2 name, at this URL.
+fn describe(prices: &Prices, network: &str, url: &str) -> Value {
+    let all: Vec<_> = ErrorCode::ALL.iter().map(|code| json!({ "$ref": reference("errors", code.name()) })).collect();
+    let methods = methods().into_iter().map(|(name, summary, params, result)| {
+        let required = params["required"].clone();
+        let is_required = |n: &str| required.as_array().is_some_and(|r| r.iter().any(|v| v == n));
+        let properties = params["properties"].as_object().cloned().unwrap_or_default();
+        let mut params: Vec<_> = properties
+            .into_iter()
+            .map(|(n, schema)| json!({ "required": is_required(&n), "name": n, "schema": schema }))
+            .collect();
+        // What may be left out comes last.
+        params.sort_by_key(|param| param["required"] != true);
+        let mut method = json!({
+            "name": name,
+            "summary": summary,
+            "paramStructure": "by-name",
+            "params": params,
+            "result": { "name": result, "schema": { "$ref": reference("schemas", result) } },
+            "errors": all,
+        });
+        // By class; see `session_terms`.
+        if let Some(amounts) = prices.of_method(name) {
+            method["x-payment"] = json!({
+                "scheme": x402::SCHEME, "network": network, "asset": x402::ASSET, "amounts": amounts,
             });
-            // By class; see `session_terms`.
-            if let Some(amounts) = node.config.prices.of_method(name) {
-                let network = x402::network(&node.chain.genesis());
-                method["x-payment"] = json!({
-                    "scheme": x402::SCHEME, "network": network, "asset": x402::ASSET, "amounts": amounts,
-                });
-            }
-            method
-        })
-        .collect();
-    let errors: Vec<_> =
-        ErrorCode::ALL.iter().map(|c| json!({ "code": c.code(), "message": c.meaning(), "data": c.name() })).collect();
+        }
+        method
+    });
+    let methods: Vec<_> = methods.collect();
+    let error = |code: &ErrorCode| {
+        let data = json!({ "reason": code.name(), "remedy": code.remedy() });
+        (code.name().to_owned(), json!({ "code": code.code(), "message": code.meaning(), "data": data }))
+    };
     json!({
         "openrpc": "1.3.2",
-        "info": { "title": "Smart Layer service node", "version": env!("CARGO_PKG_VERSION") },
-        "servers": [{ "name": "this node", "url": node.url() }],
+        "info": {
+            "title": "Smart Layer service node",
+            "description": "Token instances served as TokenAPIs. token_describe gives the schemas of a token type's own actions.",
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "servers": [{ "name": "this node", "url": url }],
         "methods": methods,
-        "components": { "x-errors": errors },
+        "components": {
+            "schemas": super::results::schemas(),
+            "errors": ErrorCode::ALL.iter().map(error).collect::<serde_json::Map<_, _>>(),
+        },
     })
+}
+
+fn reference(kind: &str, name: &str) -> String {
+    format!("#/components/{kind}/{name}")
 }
 
 #[cfg(test)]
@@ -223,5 +242,29 @@ mod tests {
             super::super::FREE.iter().chain(paid).chain(super::super::SUBSCRIPTIONS).copied().collect()
         };
         assert_eq!(described, served);
+    }
+
+    #[test]
+    fn every_result_has_a_schema_and_there_is_no_other() {
+        let named: BTreeSet<_> = methods().into_iter().map(|m| m.3.to_owned()).collect();
+        let schemas: BTreeSet<_> = super::super::results::schemas().keys().cloned().collect();
+        assert_eq!(named, schemas);
+    }
+
+    /// The reference, which the tests of JavaScript clients hold against the meta-schema.
+    #[test]
+    fn the_reference_is_what_is_answered() {
+        let mut document = describe(&Prices::default(), &x402::network(&Default::default()), "http://localhost:9933/");
+        document["info"]["version"] = "0.0.0".into();
+        let text = serde_json::to_string_pretty(&document).unwrap() + "\n";
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/reference/openrpc.json");
+        if std::env::var_os("SMARTLAYER_BLESS").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            written == text,
+            "docs/reference/openrpc.json is not what rpc.discover answers; rewrite it with SMARTLAYER_BLESS=1"
+        );
     }
 }

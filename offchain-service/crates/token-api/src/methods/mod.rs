@@ -7,6 +7,7 @@ mod discover;
 mod info;
 mod proof;
 mod publish;
+mod results;
 mod select;
 mod session;
 pub(crate) mod subscribe;
