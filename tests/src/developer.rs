@@ -185,7 +185,7 @@ impl Pass<'_> {
         let owner: Principal = owner.parse()?;
         let grant = terms.attributes(["holder"]).lasting(3600).by(owner.clone())?;
         let signature = rpc::call(evm, "eth_signTypedData_v4", json!([owner.to_string(), grant.typed_data()])).await?;
-        let signed = json!({ "grant": grant, "signature": { "eip712": signature } });
+        let signed = json!({ "grant": grant, "signature": { "scheme": "eip712", "hex": signature } });
         let signed: SignedGrant = serde_json::from_value(signed).context("the wallet's signature")?;
         let granted = self.tokens.with_grant(Grantee::new(signed, website)?);
         // The node looks for a new block once a second.

@@ -109,7 +109,7 @@ impl TokenClient {
         method: &str,
         params: Value,
     ) -> Result<Answered<R>, Error> {
-        let params = with_instance(instance, params)?;
+        let params = with_instance(instance, method, params)?;
         let mut failed: Vec<(AccountId, Error)> = Vec::new();
         // Who serves may have changed since it was last asked for; then it is asked for again.
         for fresh in [false, true] {
@@ -240,12 +240,20 @@ impl TokenClient {
     }
 }
 
-fn with_instance(instance: InstanceId, params: Value) -> Result<Value, Error> {
+fn with_instance(instance: InstanceId, method: &str, params: Value) -> Result<Value, Error> {
     let Value::Object(mut params) = params else {
         return Err(Error::Impossible("the parameters are not a JSON object".into()));
     };
-    let instance = serde_json::to_value(Instance::from(instance)).expect("two numbers; qed");
-    params.insert("instance".into(), instance);
+    match method {
+        // Of a token type, not of one instance.
+        method::TOKEN_SELECT | method::TOKEN_VIEW | method::TOKEN_DESCRIBE => {
+            params.insert("tokenType".into(), instance.token_type.into());
+        }
+        _ => {
+            let instance = serde_json::to_value(Instance::from(instance)).expect("two numbers; qed");
+            params.insert("instance".into(), instance);
+        }
+    }
     Ok(Value::Object(params))
 }
 

@@ -126,10 +126,10 @@ codes! {
     /// The token script has no such card, or the card no such view.
     UnknownCard = 4051, "unknown_card", 200, "token_describe lists the cards and their views.";
     /// What is asked is for the token's owner, and the call shows no grant of the owner that covers it.
-    NotAuthorised = 4052, "not_authorised", 200, "Do what data.remedy says; data.refusal names what is wrong with the grant.";
+    NotAuthorised = 4052, "not_authorised", 200, "Show a grant of the owner that covers what is asked; data.refusal names what is wrong, data.remedy what to do.";
     /// The changes since that number are not all kept any more, or there never was such a number.
     ChangesForgotten = 4053, "changes_forgotten", 200, "Read the instance anew, and subscribe without after.";
-    /// The transaction would fail; the message says why, and data.reason what the contract gave as its reason.
+    /// The transaction would fail; the message says why, and data.revert what the contract gave as its reason.
     TransactionFails = 4054, "transaction_fails", 200, "Correct the inputs, or wait until the chain's state lets it pass.";
     /// Another request of the batch failed. Nothing was charged, and so nothing delivered.
     BatchNotCharged = 4058, "batch_not_charged", 200, "Send those of the batch again that did not fail.";
@@ -243,7 +243,8 @@ impl ApiError {
             data.extend(details.clone());
         }
         data.insert("reason".into(), self.code.name().into());
-        data.insert("remedy".into(), self.code.remedy().into());
+        // Where the particulars say better what to do, they do.
+        data.entry("remedy").or_insert_with(|| self.code.remedy().into());
         let message = match &self.message {
             m if m.is_empty() => self.code.meaning().to_owned(),
             m => m.clone(),

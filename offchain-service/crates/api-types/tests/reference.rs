@@ -31,9 +31,13 @@ fn methods() -> Vec<(String, String)> {
 fn objects() -> String {
     let mut out = String::new();
     let mut doc = String::new();
+    let mut renamed = None;
     let mut inside = false;
     for line in SOURCE.lines() {
         let trimmed = line.trim();
+        if let Some(rest) = trimmed.strip_prefix("#[serde(rename = \"") {
+            renamed = rest.split('"').next();
+        }
         if let Some(text) = trimmed.strip_prefix("/// ") {
             if !doc.is_empty() {
                 doc.push(' ');
@@ -41,7 +45,7 @@ fn objects() -> String {
             doc.push_str(text);
         } else if let Some(rest) = line.strip_prefix("pub struct ") {
             let name = rest.split([' ', '<']).next().unwrap();
-            inside = !["Request", "Response"].contains(&name);
+            (inside, renamed) = (!["Request", "Response"].contains(&name), None);
             if inside {
                 writeln!(out, "\n### {name}\n\n{doc}\n\n| field | meaning |\n| --- | --- |").unwrap();
             }
@@ -52,7 +56,8 @@ fn objects() -> String {
         } else if let Some(field) = line.strip_prefix("    pub ").filter(|_| inside) {
             let (name, kind) = field.trim_end_matches(',').split_once(": ").unwrap();
             let optional = if kind.starts_with("Option<") { " (optional)" } else { "" };
-            writeln!(out, "| `{}`{optional} | {doc} |", camel(name)).unwrap();
+            let name = renamed.take().map_or_else(|| camel(name), str::to_owned);
+            writeln!(out, "| `{name}`{optional} | {doc} |").unwrap();
             doc.clear();
         } else if !trimmed.starts_with("#[") {
             doc.clear();
@@ -62,9 +67,6 @@ fn objects() -> String {
 }
 
 fn camel(name: &str) -> String {
-    if name == "kind" {
-        return "type".into();
-    }
     let mut parts = name.split('_');
     let mut out = parts.next().unwrap().to_owned();
     for part in parts {
@@ -78,7 +80,7 @@ fn reference() -> String {
     let mut out = String::from(
         "# Services: methods and error codes\n\n\
          JSON-RPC 2.0 over HTTP POST and WebSocket at `/`; parameters by name. Payments travel in the headers of\n\
-         [x402](../integrate/README.md), or in the parameters. Amounts are decimal strings in planck (1 SLT = 10^12), hashes and bytes hex with `0x`,\n\
+         [x402](../integrate/token-api.md#pay), or in the parameters. Amounts are decimal strings in planck (1 SLT = 10^12), hashes and bytes hex with `0x`,\n\
          accounts SS58. This file is written from the source by a test.\n\n\
          ## Methods\n\n| method | what it does: parameters → answer |\n| --- | --- |\n",
     );

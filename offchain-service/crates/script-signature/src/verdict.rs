@@ -80,6 +80,7 @@ impl fmt::Display for Verdict {
 
 /// A valid signature: who made it, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Signed {
     /// The line of the `Signature` element, counted from 1.
     pub line: u32,
@@ -93,6 +94,7 @@ pub struct Signed {
 
 /// The key that a signature is of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Signer {
     /// `rsa-` and the modulus' bits, `p-256`, `p-384`, `p-521` or `secp256k1`.
     pub key_kind: String,
@@ -109,6 +111,7 @@ pub struct Signer {
 /// A certificate beside a signature, and how it relates to it. No chain is built: whether its issuer deserves trust is
 /// another question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Certificate {
     /// Whom it names. It names the signer only if `is_signing_key` holds.
     pub subject: String,
@@ -142,6 +145,7 @@ pub enum Standing {
 
 /// The secp256k1 key in a certificate's IssuerAltName.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Certifier {
     /// The uncompressed SEC1 point in hex.
     pub public_key: String,
@@ -153,6 +157,7 @@ pub struct Certifier {
 
 /// What a signature was made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Algorithms {
     /// How the script was turned into the bytes that were digested.
     pub canonicalization: Canonicalization,

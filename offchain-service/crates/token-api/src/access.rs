@@ -80,7 +80,7 @@ impl Shown {
         Ok(Self { authorisation, request: request_hash(method, params)? })
     }
 
-    /// The names that the grant is for.
+    /// Whether the grant, which may be forged, names this.
     pub fn grants(&self, name: &str) -> bool {
         let grant = &self.authorisation.grant;
         grant.attributes.iter().chain(&grant.actions).any(|granted| granted == name)
@@ -105,7 +105,7 @@ impl Needed {
 pub(crate) enum Use {
     /// It is looked at, before anybody pays.
     Look,
-    /// It is counted, durably, and can't be shown again.
+    /// It is counted, durably, and can't be shown again: when the work is done, so that nobody loses a use to a failure.
     Take,
 }
 

@@ -37,8 +37,8 @@ impl<'a> Chains<'a> {
             Err(error) => reads.iter().map(|_| Err(error.clone())).collect(),
         };
         for error in answers.iter().filter_map(|answer| answer.as_ref().err()) {
-            // What this node is not set up for, or nobody would answer, won't be had later either.
-            if !matches!(error, EthereumError::UnknownChain(_) | EthereumError::InvalidRead(_)) {
+            // What nobody would answer is the script's fault, and an answer.
+            if !matches!(error, EthereumError::InvalidRead(_)) {
                 *self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(error.clone());
             }
         }

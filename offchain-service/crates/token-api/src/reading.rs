@@ -23,6 +23,8 @@ const BALANCE_OF_ID: [u8; 4] = [0x00, 0xfd, 0xd5, 0x8e];
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     chain_id: Option<u64>,
+    /// The chain that the issuer names.
+    issued: Option<u64>,
     caller: Option<Address>,
     language: String,
     from_block: u64,
@@ -54,7 +56,7 @@ impl Reading {
         }
         check_language(given.language.as_deref())?;
         let from_block = values.get(FROM_BLOCK).and_then(|text| text.parse().ok()).unwrap_or_default();
-        Ok(Self { chain_id, caller, language: given.language.clone().unwrap_or_default(), from_block })
+        Ok(Self { chain_id, issued, caller, language: given.language.clone().unwrap_or_default(), from_block })
     }
 
     /// The same for this caller. Fails with `invalid_params` if another was named.
@@ -85,20 +87,21 @@ impl Reading {
     /// `ownerAddress`. A token with an owner has the one that its contract names. Of tokens that are amounts everybody may hold some:
     /// the owner is the caller, and where the contract counts by id, only if they hold any.
     async fn owner(&self, held: &Held, token_id: U256, chains: &Chains<'_>) -> Option<Address> {
-        match self.contract(held)?.2 {
+        match contract(held, self.chain_id)? {
             // As wallets do: an amount of zero is one to show.
-            Standard::Erc20 => self.caller,
-            standard => self.holds(held, token_id, chains, standard, self.caller).await,
+            (_, _, Standard::Erc20) => self.caller,
+            at => holds(at, token_id, chains, self.caller).await,
         }
     }
 
-    /// Who holds the token, as far as it can be told; of tokens that are amounts `claimed`, if they hold any.
+    /// Who holds the token, as far as it can be told; of tokens that are amounts `claimed`, if they hold any. On which chain is for the
+    /// issuer to say, not for who asks: the same id on another chain is another token.
     pub async fn holder(&self, held: &Held, chains: &Chains<'_>, claimed: Option<Address>) -> Option<Address> {
         let token_id = U256::from_be_bytes(held.state.token_id);
-        match self.contract(held)?.2 {
+        match contract(held, self.issued)? {
             // Without a function that names the owner there is none to go by.
-            Standard::Other => self.holds(held, token_id, chains, Standard::Erc721, claimed).await,
-            standard => self.holds(held, token_id, chains, standard, claimed).await,
+            (chain, at, Standard::Other) => holds((chain, at, Standard::Erc721), token_id, chains, claimed).await,
+            at => holds(at, token_id, chains, claimed).await,
         }
     }
 
@@ -106,64 +109,61 @@ impl Reading {
     pub fn has_contract(&self, held: &Held) -> bool {
         held.script.holding_contract().is_some_and(|contract| !contract.addresses.is_empty())
     }
+}
 
-    /// Where the token's contract is, and what it claims to be.
-    fn contract(&self, held: &Held) -> Option<(u64, Address, Standard)> {
-        let contract = held.script.holding_contract()?;
-        let (chain, at) = match (self.chain_id, contract.addresses.as_slice()) {
-            (Some(chain), _) => (chain, contract.address(chain)?),
-            (None, [only]) => *only,
-            (None, _) => return None,
-        };
-        let standard = match contract.interface.as_deref().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "erc20" | "ethereum" => Standard::Erc20,
-            "erc1155" => Standard::Erc1155,
-            "erc875" => Standard::Erc875,
-            name if name.starts_with("erc721") => Standard::Erc721,
-            _ => Standard::Other,
-        };
-        Some((chain, at, standard))
-    }
+/// Where the token's contract is, and what it claims to be. `chain_id` is the one that was named.
+fn contract(held: &Held, chain_id: Option<u64>) -> Option<(u64, Address, Standard)> {
+    let contract = held.script.holding_contract()?;
+    let (chain, at) = match (chain_id, contract.addresses.as_slice()) {
+        (Some(chain), _) => (chain, contract.address(chain)?),
+        (None, [only]) => *only,
+        (None, _) => return None,
+    };
+    let standard = match contract.interface.as_deref().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "erc20" | "ethereum" => Standard::Erc20,
+        "erc1155" => Standard::Erc1155,
+        "erc875" => Standard::Erc875,
+        name if name.starts_with("erc721") => Standard::Erc721,
+        _ => Standard::Other,
+    };
+    Some((chain, at, standard))
+}
 
-    async fn holds(
-        &self,
-        held: &Held,
-        token_id: U256,
-        chains: &Chains<'_>,
-        standard: Standard,
-        claimed: Option<Address>,
-    ) -> Option<Address> {
-        let (chain, at, _) = self.contract(held)?;
-        let ask = async |data: Vec<u8>| {
-            let mut answers = chains.read(chain, &[Read::call(at, data.into())]).await;
-            answers.pop()?.ok()
-        };
-        let first = |answer: &Answer| returned(answer).and_then(|bytes| words(bytes).next());
-        match standard {
-            Standard::Erc20 => {
-                let balance = first(&ask(call(BALANCE_OF, &[word(claimed?)])).await?)?;
-                claimed.filter(|_| balance != [0; 32])
-            }
-            Standard::Erc1155 => {
-                let balance = first(&ask(call(BALANCE_OF_ID, &[word(claimed?), token_id.to_be_bytes()])).await?)?;
-                claimed.filter(|_| balance != [0; 32])
-            }
-            Standard::Erc875 => {
-                let answer = ask(call(BALANCE_OF, &[word(claimed?)])).await?;
-                // An array of ids: its offset, its length, and they.
-                let holds = words(returned(&answer)?).skip(2).any(|id| id == token_id.to_be_bytes::<32>());
-                claimed.filter(|_| holds)
-            }
-            Standard::Erc721 | Standard::Other => match ask(call(OWNER_OF, &[token_id.to_be_bytes()])).await? {
-                Answer::Returned(bytes) if bytes.len() >= 32 => {
-                    let owner = words(&bytes).next().map(|word| Address::from_word(word.into()))?;
-                    Some(owner).filter(|owner| *owner != Address::ZERO)
-                }
-                // No such function: a token without owners, unless the script says otherwise.
-                Answer::Returned(_) | Answer::Reverted(_) if standard == Standard::Other => claimed,
-                _ => None,
-            },
+async fn holds(
+    (chain, at, standard): (u64, Address, Standard),
+    token_id: U256,
+    chains: &Chains<'_>,
+    claimed: Option<Address>,
+) -> Option<Address> {
+    let ask = async |data: Vec<u8>| {
+        let mut answers = chains.read(chain, &[Read::call(at, data.into())]).await;
+        answers.pop()?.ok()
+    };
+    let first = |answer: &Answer| returned(answer).and_then(|bytes| words(bytes).next());
+    match standard {
+        Standard::Erc20 => {
+            let balance = first(&ask(call(BALANCE_OF, &[word(claimed?)])).await?)?;
+            claimed.filter(|_| balance != [0; 32])
         }
+        Standard::Erc1155 => {
+            let balance = first(&ask(call(BALANCE_OF_ID, &[word(claimed?), token_id.to_be_bytes()])).await?)?;
+            claimed.filter(|_| balance != [0; 32])
+        }
+        Standard::Erc875 => {
+            let answer = ask(call(BALANCE_OF, &[word(claimed?)])).await?;
+            // An array of ids: its offset, its length, and they.
+            let holds = words(returned(&answer)?).skip(2).any(|id| id == token_id.to_be_bytes::<32>());
+            claimed.filter(|_| holds)
+        }
+        Standard::Erc721 | Standard::Other => match ask(call(OWNER_OF, &[token_id.to_be_bytes()])).await? {
+            Answer::Returned(bytes) if bytes.len() >= 32 => {
+                let owner = words(&bytes).next().map(|word| Address::from_word(word.into()))?;
+                Some(owner).filter(|owner| *owner != Address::ZERO)
+            }
+            // No such function: a token without owners, unless the script says otherwise.
+            Answer::Returned(_) | Answer::Reverted(_) if standard == Standard::Other => claimed,
+            _ => None,
+        },
     }
 }
 

@@ -46,7 +46,7 @@ impl Script {
                 has_private: crate::access::has_private(&parsed),
                 parsed,
                 signature: smartlayer_script_signature::verify(&bytes, now, &Default::default()),
-                names_owner: bytes.windows(OWNER.len()).any(|at| at == OWNER),
+                names_owner: names_owner(&bytes),
                 length: bytes.len(),
             }))
         });
@@ -59,6 +59,12 @@ impl Script {
             Err(_) => Err(ApiError::new(ErrorCode::Internal, "parsing the script failed")),
         }
     }
+}
+
+/// Whether a script may name the token's owner. Written with references to characters or entities, it is not looked through.
+fn names_owner(script: &[u8]) -> bool {
+    let has = |text: &[u8]| script.windows(text.len()).any(|at| at == text);
+    has(OWNER) || has(b"&#") || has(b"<!ENTITY")
 }
 
 /// The scripts in memory. Those that were not asked for longest go when they become too much.

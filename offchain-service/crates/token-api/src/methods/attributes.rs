@@ -69,11 +69,11 @@ impl AttributesWork {
     /// Reads the attributes.
     pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
         let Self { held, reading, params, names, hidden, needed, shown } = self;
-        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
         let values = evaluate::run(&chains, held.script.evaluate(names, &context)).await?;
         let (attributes, mut unavailable) = split(values)?;
+        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         unavailable.extend(hidden.into_iter().map(|name| (name, access::hidden())));
         let blocks = chains.blocks().await;
         super::answer(Attributes { instance: params.instance, attributes, unavailable, blocks })

@@ -77,16 +77,15 @@ impl CallWork {
             Some(turn) => Some(turn.lock().await),
             None => None,
         };
-        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
         let evaluation = held.script.evaluate_action(&params.action, &params.inputs, &context);
         let values = evaluate::run(&chains, evaluation.map_err(evaluate::action_error)?).await?;
         let transaction = held.script.transaction(&params.action, &context, &values).map_err(evaluate::action_error)?;
         let (mut attributes, _) = super::attributes::split(values)?;
-        // What an action was judged on can be private although the action is not.
+        // What an action was judged on can be private although the action is not; token_attributes shows it to whom it is granted.
         let private = access::private_among(&held, &context.values, attributes.keys().map(String::as_str));
-        attributes.retain(|name, _| !private.contains(name) || shown.as_ref().is_some_and(|shown| shown.grants(name)));
+        attributes.retain(|name, _| !private.contains(name));
         let result = CallResult {
             instance: params.instance,
             action: params.action,
@@ -98,6 +97,7 @@ impl CallWork {
         let executed = kind.map(|kind| Executed { instance, kind });
         // An answer that is too large fails here, before anything is recorded.
         let settled = settle(Outcome::Result(super::answer(result)?), executed)?;
+        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         if let Some(kind) = kind {
             let operation = Operation { instance, kind, receipt: settled.receipt.clone() };
             node.operations.executed(node, operation, &settled).await?;

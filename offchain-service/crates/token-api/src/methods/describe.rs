@@ -95,6 +95,27 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             price: price(Class::Query),
         });
     }
+    methods.extend(described.actions.iter().filter(|action| action.transaction).map(|action| MethodDescription {
+        method: method::TOKEN_TRANSACTION.into(),
+        action: Some(action.name.clone()),
+        label: action.label.clone(),
+        key_operation: false,
+        transaction: true,
+        access: access(action.access),
+        excluded_by: action.exclude.clone(),
+        params: object(
+            json!({
+                "instance": instance_schema(),
+                "action": { "const": action.name },
+                "inputs": action.parameters,
+                "sender": address_schema(),
+                "reading": reading_schema(),
+                "authorisation": smartlayer_grants::authorisation_schema(),
+            }),
+            &["instance", "action", "sender"],
+        ),
+        price: price(Class::Call),
+    }));
     methods.extend(described.actions.into_iter().map(|action| MethodDescription {
         method: method::TOKEN_CALL.into(),
         label: action.label,

@@ -191,7 +191,7 @@ fn describe(prices: &Prices, network: &str, url: &str) -> Value {
         let mut method = json!({
             "name": name,
             "summary": summary,
-            "paramStructure": "by-name",
+            "paramStructure": if name == method::TOKEN_UNSUBSCRIBE { "by-position" } else { "by-name" },
             "params": params,
             "result": { "name": result, "schema": { "$ref": reference("schemas", result) } },
             "errors": all,

@@ -81,11 +81,14 @@ impl SelectWork {
         // A grant is for one instance: of what is private, each has to be asked for by itself.
         let values = node.operations.values(node, &held).await.map_err(because)?;
         let needed = Needed { attributes: access::private_among(&held, &values, [selection.as_str()]), action: None };
-        access::authorise(node, &held, &reading, self.shown.as_ref(), &needed, Use::Take).await.map_err(because)?;
+        let shown = self.shown.as_ref();
+        access::authorise(node, &held, &reading, shown, &needed, Use::Look).await.map_err(because)?;
         let context = reading.context(node, &held, chains).await.map_err(because)?;
         let filter = self.script.selection(selection).and_then(|found| found.filter.as_ref().ok());
         let names: Vec<_> = filter.map(|filter| filter.attributes().into_iter().collect()).unwrap_or_default();
         let values = evaluate::run(chains, held.script.evaluate(names, &context)).await.map_err(because)?;
-        held.script.is_selected(selection, &context, &values).map_err(undecided)
+        let judged = held.script.is_selected(selection, &context, &values).map_err(undecided)?;
+        access::authorise(node, &held, &reading, shown, &needed, Use::Take).await.map_err(because)?;
+        Ok(judged)
     }
 }

@@ -59,7 +59,6 @@ impl TransactionWork {
     /// Makes the transaction, and has it simulated at the block that its values were read at.
     pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
         let Self { held, reading, sender, params, needed, shown } = self;
-        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
         let evaluation = held.script.evaluate_action(&params.action, &params.inputs, &context);
@@ -69,6 +68,7 @@ impl TransactionWork {
         let made = made.ok_or_else(|| ApiError::from(ErrorCode::Internal))?;
         let unpriced = Unpriced { from: sender, to: made.to, value: made.value, data: made.data.clone().into() };
         let estimate = chains.estimate(made.chain_id, &unpriced).await?;
+        access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         let hex = |number: u128| format!("{number:#x}");
         let transaction = Transaction {
             kind: if estimate.fees.is_some() { "0x2" } else { "0x0" }.into(),
@@ -96,7 +96,7 @@ impl TransactionWork {
 pub(crate) fn estimate_error(error: EstimateError) -> ApiError {
     match error {
         EstimateError::Reverted(revert) => {
-            let details = serde_json::json!({ "reason": revert.reason.map(|reason| reason.to_string()) });
+            let details = serde_json::json!({ "revert": revert.reason.map(|reason| reason.to_string()) });
             ApiError::new(ErrorCode::TransactionFails, revert.words).with(details)
         }
         EstimateError::Chain(error) => evaluate::chain_error(&error),

@@ -26,7 +26,9 @@ fn script(contract: &str) -> String {
         r#"<ts:token xmlns:ts="http://tokenscript.org/2024/01/tokenscript" xmlns:sl="https://smartlayer.network/tokenscript/2026/11" name="Pass">
         {contract}
         <ts:selection name="known" filter="(holder=Ada)"/>
-        <ts:cards><ts:card type="action" name="greet" sl:access="owner"><ts:label><ts:string xml:lang="en">Greet</ts:string></ts:label></ts:card>
+        <ts:selection name="stranger" filter="(holder=Bob)" sl:access="public"/>
+        <ts:cards><ts:card type="action" name="nod" exclude="stranger"><ts:label><ts:string xml:lang="en">Nod</ts:string></ts:label></ts:card>
+        <ts:card type="action" name="greet" sl:access="owner"><ts:label><ts:string xml:lang="en">Greet</ts:string></ts:label></ts:card>
         <ts:card type="action" name="wave"><ts:label><ts:string xml:lang="en">Wave</ts:string></ts:label></ts:card></ts:cards>
         <ts:attribute name="holder" sl:access="owner"><ts:origins><ts:data ref="name" as="utf8"/></ts:origins></ts:attribute>
         <ts:attribute name="initial"><ts:origins><ts:data ref="holder" as="utf8"/></ts:origins></ts:attribute>
@@ -147,6 +149,12 @@ async fn what_is_private_is_answered_to_whom_the_owner_grants_it() {
     owed += SLT / 500;
     let answer = world.paid(&showing("token_call", call("greet"), &grant, 4), session, owed).await;
     assert_eq!(answer.result()["action"], "greet");
+
+    // What an action is judged on stays private where the action is not, and a grant that anybody could have written changes nothing.
+    owed += SLT / 500;
+    let forged = Grant { owner: principal(WEBSITE), ..grant.clone() };
+    let answer = world.paid(&showing("token_call", call("nod"), &forged, 9), session, owed).await.result();
+    assert_eq!((&answer["action"], &answer["attributes"]), (&json!("nod"), &json!({})));
 
     // It is described.
     let described = world.free("token_describe", json!({ "tokenType": 0 })).await.result();

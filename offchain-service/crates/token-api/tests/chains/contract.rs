@@ -1,4 +1,5 @@
 //! Contracts that return what a test says, on a real EVM; and instances whose script reads them.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::{collections::BTreeMap, fmt::Write};
 

@@ -12,6 +12,7 @@ use scraper::{Html, Node};
 use sha2::{Digest, Sha256};
 use smartlayer_token_script::ViewContent;
 
+#[allow(unused_imports, reason = "each test uses a part")]
 pub use files::published;
 
 /// The sources of a policy's directive.
