@@ -12,14 +12,15 @@ pub enum IssuerCommand {
     /// Sign an update of an instance's values and publish it; all nodes that keep the instance take it in
     #[command(after_help = "\
 Examples:
-  smartlayer --key issuer.key issuer publish --node http://127.0.0.1:9933 --token-type 0 --index 7 --set gate=C3 --set delay=20
-  smartlayer --key issuer.key issuer publish --node http://127.0.0.1:9933 --token-type 0 --index 7 --unset delay
-  smartlayer --key issuer.key issuer publish --node http://127.0.0.1:9933 --token-type 0 --index 7 --reset --set gate=C4
-  smartlayer --key issuer.key issuer publish --node http://127.0.0.1:9933 --token-type 0 --file updates.json
+  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 --set gate=C3 --set delay=20
+  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 --unset delay
+  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 --reset --set gate=C4
+  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --file updates.json
 
-The key is that of the account that registered the token type. The updates of an instance are numbered; without --sequence the node is
-asked for the next number. An update that comes before the ones it follows waits for them. --reset replaces all values, those that were
-stored with the instance included; at the latest every 1000th update has to be one. Anyone can read what is published.
+$NODE is a node's URL. The key is that of the account that registered the token type. The updates of an instance are numbered; without
+--sequence the node is asked for the next number. An update that comes before the ones it follows waits for them. --reset replaces all
+values, those that were stored with the instance included; at the latest every 1000th update has to be one. Anyone can read what is
+published.
 
 The file is a JSON list, published in order:
   [{\"index\": 7, \"values\": {\"gate\": \"C3\", \"delay\": null}}, {\"index\": 8, \"reset\": true, \"values\": {\"gate\": \"A1\"}}]
@@ -31,7 +32,7 @@ count: give --sequence there.")]
     /// Show where the updates of an instance stand at a node that keeps it
     #[command(after_help = "\
 Example:
-  smartlayer issuer feed --node http://127.0.0.1:9933 --token-type 0 --index 7")]
+  smartlayer issuer feed --node $NODE --token 0 --index 7")]
     Feed {
         /// The node's URL
         #[arg(long, value_name = "URL")]

@@ -142,7 +142,8 @@ fn stream() -> impl Strategy<Value = Vec<SignedUpdate>> {
     let update = (proptest::bool::weighted(0.15), proptest::collection::vec(value, 0..4));
     proptest::collection::vec(update, 1..60).prop_map(|all| {
         let numbered = all.into_iter().zip(1..);
-        let update = |((reset, values), n): ((bool, Vec<(String, Option<String>)>), u64)| {
+        type Said = (bool, Vec<(String, Option<String>)>);
+        let update = |((reset, values), n): (Said, u64)| {
             let values: Vec<_> = values.iter().map(|(n, v)| (n.as_str(), v.as_deref())).collect();
             signed(n, reset, &values)
         };

@@ -13,6 +13,7 @@ pub const GENESIS: Hash = sp_core::H256([0xab; 32]);
 
 /// A key of any kind that can own a token or be granted something.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are only ever a few")]
 pub enum Key {
     Sr25519(sr25519::Pair),
     Ed25519(ed25519::Pair),

@@ -39,7 +39,7 @@ fn every_key_and_canonicalisation() {
                         let algorithms = serde_json::to_value(signed.algorithms).unwrap();
                         let name = if canonicalization == INCLUSIVE { "inclusive" } else { "exclusive" };
                         let expected = serde_json::json!({
-                            "canonicalization": name, "signed_info_canonicalization": name, "method": method,
+                            "canonicalization": name, "signedInfoCanonicalization": name, "method": method,
                             "digest": digest_name,
                         });
                         assert_eq!(algorithms, expected);
@@ -286,7 +286,7 @@ fn verdicts_go_through_json() {
         (verify("<a/>"), "{\"status\":\"none\"}"),
         (verify("<a>"), "{\"status\":\"unsupported\",\"reason\":\"malformed\",\"line\":1}"),
         (verify(script.replace("Entry", "Exit")), "{\"status\":\"invalid\",\"reason\":\"digest-mismatch\",\"line\":6}"),
-        (verify(script), "{\"status\":\"valid\",\"line\":3,\"signer\":{\"key_kind\":\"secp256k1\","),
+        (verify(script), "{\"status\":\"valid\",\"line\":3,\"signer\":{\"keyKind\":\"secp256k1\","),
     ] {
         let written = serde_json::to_string(&verdict).unwrap();
         assert!(written.starts_with(json), "{written}");

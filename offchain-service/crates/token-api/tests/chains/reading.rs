@@ -57,7 +57,8 @@ async fn the_holder_is_whom_the_contract_names() {
     // By standard: what the contract says, who asks, and who holds the token then.
     let balance = |n| ("balanceOf(address)", number(n));
     let list = [number(32), number(2), number(4), number(5)].concat();
-    let cases: Vec<(&str, Vec<(&str, Vec<u8>)>, Option<Address>, Option<Address>)> = vec![
+    type Functions = Vec<(&'static str, Vec<u8>)>;
+    let cases: Vec<(&str, Functions, Option<Address>, Option<Address>)> = vec![
         ("erc721", vec![("ownerOf(uint256)", word(HOLDER)), balance(7)], None, Some(HOLDER)),
         ("erc721", vec![("ownerOf(uint256)", word(HOLDER)), balance(7)], Some(STRANGER), Some(HOLDER)),
         ("", vec![("ownerOf(uint256)", word(HOLDER)), balance(7)], None, Some(HOLDER)),
