@@ -73,6 +73,12 @@ impl Ethereum {
         let block = chain.head.newest(chain, end).await?;
         Ok(View { chain: chain.clone(), block, end })
     }
+
+    /// The block that a [`View`] of the chain would be at, if that is known without waiting. Counts as asking for it.
+    pub fn newest(&self, chain: u64) -> Option<Block> {
+        let chain = self.chains.get(&chain)?;
+        chain.head.known(chain)
+    }
 }
 
 impl View {

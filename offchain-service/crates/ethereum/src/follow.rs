@@ -41,6 +41,14 @@ struct State {
     failing: Option<(Fault, Instant)>,
 }
 
+impl State {
+    /// The block, unless it was confirmed too long ago to be the newest still.
+    fn recent(&self, chain: &Chain) -> Option<Block> {
+        let recent = 3 * chain.config.poll_interval + chain.config.request_timeout;
+        self.believed.filter(|(_, at)| at.elapsed() <= recent).map(|(block, _)| block)
+    }
+}
+
 struct Follower {
     task: Option<JoinHandle<()>>,
     demanded: Instant,
@@ -77,19 +85,22 @@ impl Head {
         demanded
     }
 
+    /// The newest block, if it was confirmed lately.
+    pub(crate) fn known(&self, chain: &Arc<Chain>) -> Option<Block> {
+        self.demand(chain);
+        self.state.borrow().recent(chain)
+    }
+
     /// The newest block: at once if it was confirmed lately, else as soon as an endpoint says it, or all have failed to.
     pub(crate) async fn newest(&self, chain: &Arc<Chain>, end: Instant) -> Result<Block, EthereumError> {
         self.demand(chain);
         let config = &chain.config;
-        let recent = 3 * config.poll_interval + config.request_timeout;
         let mut state = self.state.subscribe();
         loop {
             {
                 let state = state.borrow_and_update();
-                if let Some((block, at)) = state.believed {
-                    if at.elapsed() <= recent {
-                        return Ok(block);
-                    }
+                if let Some(block) = state.recent(chain) {
+                    return Ok(block);
                 }
                 if let Some((fault, again)) = &state.failing {
                     if *again > Instant::now() {

@@ -2,11 +2,12 @@
 //!
 //! The service is a whole node with its disk and its network, with a fake chain and a fake Ethereum node; the yardstick is a hyper
 //! server that answers the same bytes to whoever asks. Both are in this process, on one thread each beside the one of the clients, and
-//! are measured by turns; the medians are compared.
+//! are measured by turns; the best of many short rounds are compared, since other work on the machine only ever slows one down.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[path = "../tests/chains/contract.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
 mod contract;
 #[path = "../../ethereum/tests/common/mod.rs"]
 mod ethereum;
@@ -35,8 +36,8 @@ const CLIENTS: usize = 16;
 /// How many calls one batch has.
 const BATCH: usize = 100;
 /// How often each figure is taken.
-const ROUNDS: usize = 7;
-const ROUND: Duration = Duration::from_millis(700);
+const ROUNDS: usize = 21;
+const ROUND: Duration = Duration::from_millis(250);
 const TYPES: u32 = 10_000;
 
 fn main() -> ExitCode {
@@ -145,9 +146,8 @@ async fn rate(address: &str, next: impl Fn(usize) -> Vec<u8>) -> f64 {
     count.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+fn best(values: Vec<f64>) -> f64 {
+    values.into_iter().fold(0.0, f64::max)
 }
 
 /// A hyper server that answers these bytes to every request.
@@ -202,7 +202,7 @@ fn answers_from_cache(table: &mut Table, serving: &Runtime, asking: &Runtime) {
         yardstick.push(asking.block_on(rate(&bare, |_| request.clone())));
         own.push(asking.block_on(rate(&address(&world), |_| request.clone())));
     }
-    let (own, yardstick) = (median(own), median(yardstick));
+    let (own, yardstick) = (best(own), best(yardstick));
     table.row("the hyper server, the yardstick", yardstick, "per s", None);
     table.row("token_attributes where reading is free", own, "per s", None);
     table.row("the service to the hyper server", own / yardstick, "ratio", Some(("at least", 0.8)));
@@ -227,7 +227,7 @@ fn batches(table: &mut Table, serving: &Runtime, asking: &Runtime) {
         single.push(asking.block_on(rate(&address(&world), |client| paid(client, &one, 1))));
         batched.push(asking.block_on(rate(&address(&world), |client| paid(client, &many, BATCH))) * BATCH as f64);
     }
-    let (single, batched) = (median(single), median(batched));
+    let (single, batched) = (best(single), best(batched));
     table.row("calls paid one by one", single, "per s", None);
     table.row("calls paid in batches", batched, "per s", None);
     table.row("a call in a batch to a single one", batched / single, "ratio", Some(("at least", 10.0)));
@@ -296,26 +296,23 @@ fn resident() -> f64 {
 fn memory(table: &mut Table, serving: &Runtime) {
     table.title("Memory with many token types, each with a script of its own");
     serving.block_on(async {
-        let world = World::start_with(FakeChain::new(), tempfile::tempdir().expect("a folder"), |config| {
-            config.prices.query = Amount(0);
-        })
-        .await;
-        let text = |n: u32| SCRIPT.replace("name=\"Ticket\">", &format!("name=\"Ticket{n:05}\">"));
-        let before = resident();
-        let template = world.chain.change(|s| s.tokens[&0].clone());
-        world.chain.change(|s| {
-            for n in 0..TYPES {
+        // The first name is the token's; the contract has another, which attributes refer to.
+        let text = |n: u32| SCRIPT.replacen("name=\"Ticket\"", &format!("name=\"Ticket{n:05}\""), 1);
+        let (chain, dir) = (FakeChain::new(), tempfile::tempdir().expect("a folder"));
+        let store = smartlayer_store::Store::open(dir.path()).expect("a store");
+        let template = chain.change(|s| s.tokens[&0].clone());
+        for chunk in (0..TYPES).collect::<Vec<_>>().chunks(256) {
+            let keep = chunk.iter().map(|n| async {
                 let mut token = template.clone();
-                token.spec.script_hash = smartlayer_primitives::payload::blake2_256(text(n).as_bytes());
-                s.tokens.insert(n, token);
-            }
-        });
-        world.chain.advance(&[]);
-        let placed = resident();
-        for chunk in (0..TYPES).collect::<Vec<_>>().chunks(64) {
-            let world = &world;
-            join_all(chunk.iter().map(|n| async { world.place_instance_of(&text(*n), *n, 1, 1, &[]).await })).await;
+                token.spec.script_hash = smartlayer_primitives::payload::blake2_256(text(*n).as_bytes());
+                store.put_blob(&token.spec.script_hash, text(*n).into_bytes()).await.expect("kept");
+                chain.change(|s| s.tokens.insert(*n, token));
+            });
+            join_all(keep).await;
         }
+        drop(store);
+        let world = World::start_with(chain, dir, |_| ()).await;
+        let before = resident();
         for chunk in (0..TYPES).collect::<Vec<_>>().chunks(64) {
             let described = chunk.iter().map(|n| world.free("token_describe", json!({ "tokenType": n })));
             for answer in join_all(described).await {
@@ -325,9 +322,8 @@ fn memory(table: &mut Table, serving: &Runtime) {
         let after = resident();
         table.row("token types loaded", f64::from(TYPES), "types", None);
         table.row("length of each script", text(0).len() as f64, "bytes", None);
-        table.row("memory for all of them", (after - placed) / 1048576.0, "MiB", None);
-        table.row("memory for each", (after - placed) / f64::from(TYPES) / 1024.0, "KiB", None);
-        let _ = before;
+        table.row("memory for all of them", (after - before) / 1048576.0, "MiB", None);
+        table.row("memory for each", (after - before) / f64::from(TYPES) / 1024.0, "KiB", None);
         world.stop().await;
     });
 }

@@ -1,15 +1,24 @@
 //! Accepting connections, encrypted or not, all of it bounded.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc,
+    },
+    time::Duration,
+};
 
-use jsonrpsee::server::{serve_with_graceful_shutdown, HttpBody, HttpRequest, HttpResponse, StopHandle};
+use jsonrpsee::server::{serve_with_graceful_shutdown, HttpResponse, StopHandle};
 use tokio::{
     net::TcpListener,
-    sync::{watch, OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
 use tower::Service;
 
 use crate::tls::Certificate;
+
+type Request = http::Request<hyper::body::Incoming>;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -28,7 +37,7 @@ pub(crate) async fn run<S>(
     stop: StopHandle,
     service: impl Fn() -> S,
 ) where
-    S: Service<HttpRequest, Response = HttpResponse, Error: Into<jsonrpsee::core::BoxError>, Future: Send>
+    S: Service<Request, Response = HttpResponse, Error: Into<jsonrpsee::core::BoxError>, Future: Send>
         + Clone
         + Send
         + 'static,
@@ -76,18 +85,18 @@ pub(crate) async fn run<S>(
 async fn serve<I, S>(io: I, service: S, stop: StopHandle, _permit: OwnedSemaphorePermit)
 where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-    S: Service<HttpRequest, Response = HttpResponse, Error: Into<jsonrpsee::core::BoxError>, Future: Send>
+    S: Service<Request, Response = HttpResponse, Error: Into<jsonrpsee::core::BoxError>, Future: Send>
         + Clone
         + Send
         + 'static,
 {
-    let at_work = watch::Sender::new(0);
-    let requests = at_work.subscribe();
-    let service = tower::service_fn(move |request: http::Request<_>| {
-        let (mut service, request_at_work) = (service.clone(), AtWork::new(&at_work));
+    let activity = Arc::new(Activity::new());
+    let requests = activity.clone();
+    let service = tower::service_fn(move |request: Request| {
+        let (answered, at_work) = (service.clone().call(request), AtWork::new(&activity));
         async move {
-            let _at_work = request_at_work;
-            service.call(request.map(HttpBody::new)).await
+            let _at_work = at_work;
+            answered.await
         }
     });
     tokio::select! {
@@ -96,36 +105,58 @@ where
                 tracing::debug!(error = %e, "a connection ended badly");
             }
         }
-        () = idle(requests, IDLE) => {}
+        () = idle(&requests, IDLE) => {}
     }
 }
 
-/// A request that is worked on, counted until it is dropped.
-struct AtWork(watch::Sender<usize>);
+/// Whether requests of a connection are worked on, and when the last one was. Nobody is woken when that changes: that would cost as much as
+/// a small request.
+struct Activity {
+    requests: AtomicUsize,
+    since: Instant,
+    /// When the last request ended, in milliseconds since `since`.
+    ended: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self { requests: AtomicUsize::new(0), since: Instant::now(), ended: AtomicU64::new(0) }
+    }
+
+    /// How long nothing was worked on; nothing while something is.
+    fn quiet(&self) -> Option<Duration> {
+        let ended = Duration::from_millis(self.ended.load(Ordering::SeqCst));
+        (self.requests.load(Ordering::SeqCst) == 0).then(|| self.since.elapsed().saturating_sub(ended))
+    }
+}
+
+/// A request that is worked on, until it is dropped.
+struct AtWork(Arc<Activity>);
 
 impl AtWork {
-    fn new(count: &watch::Sender<usize>) -> Self {
-        count.send_modify(|count| *count = count.saturating_add(1));
-        Self(count.clone())
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.requests.fetch_add(1, Ordering::SeqCst);
+        Self(activity.clone())
     }
 }
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count = count.saturating_sub(1));
+        let now = u64::try_from(self.0.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.ended.store(now, Ordering::SeqCst);
+        self.0.requests.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-/// Waits until no request was worked on for so long; for ever if there can be no more requests.
-async fn idle(mut requests: watch::Receiver<usize>, time: Duration) {
-    while requests.wait_for(|count| *count == 0).await.is_ok() {
-        match tokio::time::timeout(time, requests.changed()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => break,
-            Err(_) => return,
+/// Waits until no request was worked on for so long.
+async fn idle(activity: &Activity, time: Duration) {
+    loop {
+        let quiet = activity.quiet().unwrap_or_default();
+        if quiet >= time {
+            return;
         }
+        tokio::time::sleep(time - quiet).await;
     }
-    std::future::pending().await
 }
 
 #[cfg(test)]
@@ -134,9 +165,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_is_idle_only_while_nothing_is_worked_on() {
-        let count = watch::Sender::new(0);
+        let count = Arc::new(Activity::new());
         let request = AtWork::new(&count);
-        let mut waiting = Box::pin(idle(count.subscribe(), Duration::from_millis(1)));
+        let mut waiting = Box::pin(idle(&count, Duration::from_millis(1)));
         assert!(futures::poll!(&mut waiting).is_pending());
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(futures::poll!(&mut waiting).is_pending());

@@ -22,7 +22,8 @@ pub struct RpcConfig {
     pub max_response_bytes: u32,
     /// How many connections at once. Default: 1000.
     pub max_connections: u32,
-    /// How many paid calls are worked on at once, those of batches counted one by one; more are refused as `overloaded`. Default: 256.
+    /// How many paid calls are worked on at once, those of batches counted one by one; who has waited for a second in vain is refused
+    /// as `overloaded`. Default: 256.
     pub max_paid_calls: usize,
     /// The most requests in one JSON-RPC batch. Default: 100.
     pub max_batch: u32,

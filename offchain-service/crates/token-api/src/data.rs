@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Mutex,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc, Mutex,
+    },
 };
 
 use codec::{Decode, Encode};
@@ -84,7 +87,20 @@ pub(crate) struct Data {
     genesis: Hash,
     /// What is kept, in memory: by instance, whether it is served and how many shards are held.
     kept: Mutex<BTreeMap<InstanceId, (bool, u64)>>,
+    /// How often the records of each instance have changed.
+    changes: Arc<ChangeCounts>,
     failure: watch::Sender<Option<String>>,
+}
+
+/// How often things have changed, by instance. Several instances share a count: then one seems to change with the other.
+struct ChangeCounts([AtomicU64; 4096]);
+
+impl ChangeCounts {
+    fn of(&self, id: InstanceId) -> &AtomicU64 {
+        let mixed = id.token_type.wrapping_mul(0x9e37_79b1).wrapping_add(id.index);
+        let Self(counts) = self;
+        &counts[mixed as usize % counts.len()]
+    }
 }
 
 impl Data {
@@ -92,7 +108,30 @@ impl Data {
     pub fn open(store: Store, account: AccountId, genesis: Hash) -> Result<Self, StoreError> {
         let all = store.range::<Assignments>(.., usize::MAX)?;
         let kept = all.into_iter().map(|(id, signed)| (id, part(&signed.assignment, &account))).collect();
-        Ok(Self { store, account, genesis, kept: Mutex::new(kept), failure: watch::Sender::new(None) })
+        let changes = Arc::new(ChangeCounts([const { AtomicU64::new(0) }; 4096]));
+        Ok(Self { store, account, genesis, kept: Mutex::new(kept), changes, failure: watch::Sender::new(None) })
+    }
+
+    /// How often something changed that may be read of the instance: grows with every change, after it is on disk and before whoever
+    /// makes it goes on. In memory only.
+    pub fn change_count(&self, instance: InstanceId) -> u64 {
+        self.changes.of(instance).load(Ordering::Acquire)
+    }
+
+    /// Counts a change of the instance.
+    pub fn changed(&self, instance: InstanceId) {
+        self.changes.of(instance).fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Commits what changes an instance, and counts that, even if nobody waits for it any more.
+    async fn commit_change(&self, instance: InstanceId, batch: Batch) -> Result<(), ApiError> {
+        let (store, changes) = (self.store.clone(), self.changes.clone());
+        let committed = tokio::spawn(async move {
+            let committed = store.commit(batch).await;
+            changes.of(instance).fetch_add(1, Ordering::AcqRel);
+            committed
+        });
+        self.written(committed.await.unwrap_or(Err(StoreError::Closed)))
     }
 
     /// Waits until the store has failed to write; returns why.
@@ -233,7 +272,7 @@ impl Data {
             .put::<Outbox>(&hash, &operation.instance)
             .put::<Answers>(&(receipt.session, receipt.cumulative), &settled);
         feeds::note(&mut batch, change);
-        self.commit(batch).await
+        self.commit_change(operation.instance, batch).await
     }
 
     /// Keeps an operation of another node, and what it changed.
@@ -241,7 +280,7 @@ impl Data {
         let mut batch = Batch::new();
         batch.put::<Operations>(&(operation.instance, operation.payload_hash(&self.genesis)), &operation);
         feeds::note(&mut batch, change);
-        self.commit(batch).await
+        self.commit_change(operation.instance, batch).await
     }
 
     /// Whether the operation is kept.
@@ -354,7 +393,7 @@ impl Data {
         let unused = self.drop_content(instance, &mut batch)?;
         batch.put::<Assignments>(&instance, &signed);
         let part = part(assignment, &self.account);
-        self.commit(batch).await?;
+        self.commit_change(instance, batch).await?;
         self.lock().insert(instance, part);
         self.remove_blobs(unused.difference(&used)).await;
         Ok(())
@@ -366,7 +405,7 @@ impl Data {
         let unused = self.drop_content(instance, &mut batch)?;
         self.drop_feed(instance, &mut batch)?;
         batch.delete::<Assignments>(&instance);
-        self.commit(batch).await?;
+        self.commit_change(instance, batch).await?;
         self.lock().remove(&instance);
         self.remove_blobs(unused.iter()).await;
         Ok(())
@@ -399,6 +438,11 @@ impl Data {
         let kept = self.lock();
         let serving = kept.iter().filter(|(_, (serves, _))| *serves).map(|(id, _)| *id).collect();
         (serving, kept.values().map(|(_, shards)| shards).sum())
+    }
+
+    /// Whether this node serves the instance or holds shards of it.
+    pub fn is_kept(&self, instance: InstanceId) -> bool {
+        self.lock().contains_key(&instance)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<InstanceId, (bool, u64)>> {

@@ -1,7 +1,15 @@
 //! Evaluating token scripts: the script says what it lacks of which chain, this reads it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc,
+    },
+    time::Instant,
+};
 
+use alloy_primitives::B256;
 use futures::future::join_all;
 use smartlayer_api_types::{rpc::ChainBlock, ApiError, ErrorCode};
 use smartlayer_ethereum::{Answer, ChainId, EthereumError, GasEstimate, LogQuery as Search, Read, Transaction, View};
@@ -23,11 +31,21 @@ pub(crate) struct Chains<'a> {
     views: Mutex<BTreeMap<u64, Result<Arc<View>, EthereumError>>>,
     /// Why a chain could not be read, if one could not.
     failure: std::sync::Mutex<Option<EthereumError>>,
+    /// Whether a search for events ended before its oldest block: more may be found later, at the same block.
+    incomplete: AtomicBool,
+}
+
+/// A chain that was read, and the hash of the block that it was read at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadAt {
+    pub chain: u64,
+    pub block: B256,
 }
 
 impl<'a> Chains<'a> {
     pub fn new(node: &'a Node) -> Self {
-        Self { node, since: Instant::now(), views: Default::default(), failure: Default::default() }
+        let (views, failure) = Default::default();
+        Self { node, since: Instant::now(), views, failure, incomplete: AtomicBool::new(false) }
     }
 
     /// Reads of one chain, all together.
@@ -42,7 +60,26 @@ impl<'a> Chains<'a> {
                 *self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(error.clone());
             }
         }
+        let searches = reads.iter().zip(&answers).filter_map(|pair| match pair {
+            (Read::Logs(query), Ok(Answer::Logs(logs))) => Some((query, logs)),
+            _ => None,
+        });
+        for (query, logs) in searches {
+            if logs.searched_from > query.from_block {
+                self.incomplete.store(true, Ordering::Relaxed);
+            }
+        }
         answers
+    }
+
+    /// What was read at which blocks; nothing if the same reads at the same blocks could come to something else.
+    pub async fn read_at(&self) -> Option<Vec<ReadAt>> {
+        if self.incomplete.load(Ordering::Relaxed) || self.failed().is_some() {
+            return None;
+        }
+        let views = self.views.lock().await;
+        let read = views.iter().filter_map(|(chain, view)| Some((*chain, view.as_ref().ok()?.block().hash)));
+        Some(read.map(|(chain, block)| ReadAt { chain, block }).collect())
     }
 
     async fn view(&self, chain_id: u64) -> Result<Arc<View>, EthereumError> {

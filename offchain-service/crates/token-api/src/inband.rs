@@ -11,13 +11,13 @@ use jsonrpsee::{
 use serde_json::{value::RawValue, Value};
 use smartlayer_api_types::{
     inband::{self, Carrier, RawError, PAYMENT, PAYMENT_REQUIRED},
-    rpc, x402, ApiError, ErrorCode,
+    x402, ApiError, ErrorCode,
 };
 use smartlayer_primitives::promise::call_hash;
 use tower::Layer;
 
 use crate::{
-    http::{self, Answer},
+    http::{self, Answer, Call},
     methods,
     node::Node,
     paid::Asked,
@@ -126,12 +126,11 @@ fn asked(request: &Request<'_>) -> Result<(Asked, Option<String>), ApiError> {
         None => (Cow::Borrowed(params), None),
     };
     let invalid = |e: serde_json::Error| ApiError::new(ErrorCode::InvalidParams, e.to_string());
-    let parsed = serde_json::from_str(&params).map_err(invalid)?;
     let id = serde_json::to_value(&request.id).map_err(invalid)?;
     let bytes = inband::request_bytes(&id, request.method_name(), &params);
-    let method = request.method_name().to_owned();
-    let request = rpc::Request { jsonrpc: rpc::Version::V2, id, method, params: Some(parsed) };
-    Ok((Asked { hash: call_hash(bytes.as_bytes()), requests: vec![Ok(request)], batch: false }, payment))
+    let params = Some(params.into_owned().into());
+    let call = Call { id, method: methods::name(request.method_name()), params };
+    Ok((Asked { hash: call_hash(bytes.as_bytes()), requests: vec![Ok(call)], batch: false }, payment))
 }
 
 /// The answer with the headers' values as members.

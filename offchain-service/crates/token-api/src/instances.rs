@@ -309,6 +309,8 @@ impl Instances {
             tracing::info!(instance = ?id, version = signed.assignment.version, "relieved of an instance");
             node.data.relieve(id).await?;
             node.feeds.forget(id).await;
+            // What was in memory until now is no answer any more either.
+            node.data.changed(id);
             self.update_metrics(node);
         }
         Ok(())

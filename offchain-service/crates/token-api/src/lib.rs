@@ -28,6 +28,7 @@
 mod accept;
 mod access;
 mod anchors;
+mod answers;
 mod chain;
 mod config;
 mod data;

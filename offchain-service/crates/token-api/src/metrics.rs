@@ -22,6 +22,8 @@ pub struct Metrics {
     placements: ByReason,
     updates: ByReason,
     watchtowers: ByReason,
+    /// Queries that were answered from memory.
+    pub(crate) from_memory: Counter,
     /// Seconds from the request to the answer of paid calls.
     pub(crate) paid_seconds: Histogram,
     /// What is owed and not claimed yet, in SLT.
@@ -46,6 +48,7 @@ impl Metrics {
         // From 1 ms to 8 s, doubling.
         let paid_seconds = Histogram::new((0..14).map(|i| 0.001 * f64::from(1 << i)));
         let metrics = Self {
+            from_memory: Default::default(),
             calls: Default::default(),
             promises: Default::default(),
             operations: Default::default(),
@@ -80,6 +83,11 @@ impl Metrics {
         for outcome in ["kept", "refused", "failed"] {
             let _ = metrics.watchtowers.get_or_create(&[("outcome", outcome)]);
         }
+        registry.register(
+            "answers_from_memory",
+            "Queries answered with what was computed a moment ago",
+            metrics.from_memory.clone(),
+        );
         registry.register("paid_seconds", "Time to answer paid calls", metrics.paid_seconds.clone());
         registry.register("exposure_slt", "Owed by promises and not claimed yet, in SLT", metrics.exposure.clone());
         registry.register("sessions", "Open sessions with this node", metrics.sessions.clone());

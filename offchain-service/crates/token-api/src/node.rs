@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::{
-    access::Grants, anchors::Anchors, chain::Chain, config::Config, data::Data, feeds::Feeds, instances::Instances,
-    metrics::Metrics, operations::Operations, sessions::Sessions,
+    access::Grants, anchors::Anchors, answers::Answers, chain::Chain, config::Config, data::Data, feeds::Feeds,
+    instances::Instances, metrics::Metrics, operations::Operations, sessions::Sessions,
 };
 
 /// The shared state of a service node.
@@ -34,6 +34,7 @@ pub(crate) struct Node {
     pub grants: Grants,
     pub feeds: Feeds,
     pub anchors: Anchors,
+    pub answers: Answers,
     /// For asking anchors and watchtowers.
     pub http: reqwest::Client,
     pub ethereum: Ethereum,

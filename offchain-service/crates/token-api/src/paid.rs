@@ -31,7 +31,6 @@ use bytes::Bytes;
 use futures::future::join_all;
 use serde_json::Value;
 use smartlayer_api_types::{
-    rpc::{self, Outcome},
     x402::{self, Accepted, PaymentPayload, PaymentRequired, Resource, SettlementResponse},
     ApiError, ErrorCode,
 };
@@ -45,7 +44,7 @@ use tokio::sync::MutexGuard;
 
 use crate::{
     config::Class,
-    http::{self, Answer},
+    http::{self, Answer, Call},
     methods::{self, Work},
     node::Node,
     payments::{self, Payment},
@@ -60,7 +59,7 @@ pub(crate) struct Asked {
     /// What a promise for it binds.
     pub hash: Hash,
     /// The requests; an error stands for what is none.
-    pub requests: Vec<Result<rpc::Request, ApiError>>,
+    pub requests: Vec<Result<Call, ApiError>>,
     /// Whether they came as a batch, and are answered as one.
     pub batch: bool,
 }
@@ -68,7 +67,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// How many of the requests can cost something.
     pub fn payable(&self) -> usize {
-        self.requests.iter().flatten().filter(|request| methods::is_payable(&request.method)).count()
+        self.requests.iter().flatten().filter(|request| methods::is_payable(request.method)).count()
     }
 
     /// The id of the one request; null for a batch.
@@ -82,7 +81,7 @@ impl Asked {
     /// For people: what is paid for.
     fn name(&self) -> &'static str {
         match self.requests.first() {
-            Some(Ok(request)) if !self.batch => methods::name(&request.method),
+            Some(Ok(request)) if !self.batch => request.method,
             _ => "batch",
         }
     }
@@ -179,7 +178,7 @@ enum Task {
     /// No request.
     Malformed(ApiError),
     /// A free method.
-    Free(String, Option<Value>),
+    Free(Option<Bytes>),
     /// A call that costs nothing.
     Gratis(Work),
     /// A call that costs something.
@@ -191,16 +190,15 @@ enum Task {
 }
 
 impl Part {
-    async fn prepare(node: &Node, place: usize, request: Result<rpc::Request, ApiError>, batch: bool) -> Self {
-        let rpc::Request { id, method, params, .. } = match request {
+    async fn prepare(node: &Node, place: usize, request: Result<Call, ApiError>, batch: bool) -> Self {
+        let Call { id, method, params } = match request {
             Ok(request) => request,
             Err(e) => return Self { place, id: Value::Null, method: "unknown", task: Task::Malformed(e) },
         };
-        let name = methods::name(&method);
-        let task = if !methods::is_payable(&method) {
-            Task::Free(method, params)
+        let task = if !methods::is_payable(method) {
+            Task::Free(params)
         } else {
-            match methods::prepare(node, &method, params).await {
+            match methods::prepare(node, method, params).await {
                 Err(e) => Task::Refused(e),
                 Ok(work) if batch && work.class() == Class::Operation => {
                     Task::Refused(ErrorCode::OperationInBatch.into())
@@ -211,7 +209,7 @@ impl Part {
                 },
             }
         };
-        Self { place, id, method: name, task }
+        Self { place, id, method, task }
     }
 
     fn price(&self) -> Balance {
@@ -225,19 +223,19 @@ impl Part {
     async fn answer(self, node: &Arc<Node>, room: &AtomicUsize) -> (usize, Bytes, Option<ErrorCode>) {
         let Self { place, id, method, task } = self;
         let outcome = match task {
-            Task::Free(name, params) => methods::free(node, &name, params).await.map(Outcome::Result),
+            Task::Free(params) => free(node, method, params).await,
             Task::Gratis(work) | Task::Paid(work, _) => unrecorded(node, work).await,
             Task::Malformed(e) | Task::Refused(e) => Err(e),
             Task::Spoilt => Err(ErrorCode::BatchNotCharged.into()),
         };
-        let fits = outcome.and_then(|outcome| {
-            let body = http::body(id.clone(), outcome);
+        let fits = outcome.and_then(|result| {
+            let body = http::success(&id, &result);
             let left = room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(body.len()));
             left.map(|_| body).map_err(|_| too_large(node))
         });
         let (body, code) = match fits {
             Ok(body) => (body, None),
-            Err(e) => (http::body(id, Outcome::Error(e.to_object())), Some(e.code)),
+            Err(e) => (http::failure(id, &e), Some(e.code)),
         };
         node.metrics.call(method, code);
         (place, body, code)
@@ -311,10 +309,7 @@ async fn attempt(node: &Arc<Node>, asked: Asked, payment: Option<&[u8]>) -> Resu
 /// The token type that a paid call is of, and whether its issuer has a share in the payments.
 fn called(part: &Part) -> Option<(smartlayer_primitives::TokenTypeId, bool)> {
     match &part.task {
-        Task::Paid(work, _) => {
-            let (id, token) = work.token();
-            Some((id, !token.spec.revenue_share.is_zero()))
-        }
+        Task::Paid(work, _) => Some(work.called()),
         _ => None,
     }
 }
@@ -344,19 +339,24 @@ fn array(mut answers: Vec<(usize, Bytes, Option<ErrorCode>)>) -> Bytes {
     body.into()
 }
 
-/// The outcome of work that records nothing.
-async fn unrecorded(node: &Node, work: Work) -> Result<Outcome, ApiError> {
+/// The result of a free method.
+async fn free(node: &Arc<Node>, method: &str, params: Option<Bytes>) -> Result<Bytes, ApiError> {
+    methods::text(&methods::free(node, method, methods::parse(params)?).await?)
+}
+
+/// The result of work that records nothing.
+async fn unrecorded(node: &Node, work: Work) -> Result<Bytes, ApiError> {
     let taken = OnceLock::new();
-    // Without a receipt nothing can be recorded: settling hands out the outcome and then refuses.
-    let settle = |outcome: Outcome, executed: Option<Executed>| -> Result<Settled, ApiError> {
+    // Without a receipt nothing can be recorded: settling hands out the result and then refuses.
+    let settle = |result: Bytes, executed: Option<Executed>| -> Result<Settled, ApiError> {
         if executed.is_none() {
-            let _ = taken.set(outcome);
+            let _ = taken.set(result);
         }
         Err(ErrorCode::OperationInBatch.into())
     };
     let ended = work.run(node, &settle).await;
     match (taken.into_inner(), ended) {
-        (Some(outcome), _) => Ok(outcome),
+        (Some(result), _) => Ok(result),
         (None, Err(e)) => Err(e),
         (None, Ok(_)) => Err(ErrorCode::Internal.into()),
     }
@@ -377,8 +377,8 @@ impl Till<'_> {
             return Err(ErrorCode::Internal.into());
         };
         let limit = self.node.config.rpc.max_response_bytes as usize;
-        let settle = |outcome: Outcome, executed: Option<Executed>| {
-            let body = http::body(id.clone(), outcome);
+        let settle = |result: Bytes, executed: Option<Executed>| {
+            let body = http::success(&id, &result);
             if body.len() > limit {
                 return Err(too_large(self.node));
             }
@@ -393,7 +393,7 @@ impl Till<'_> {
             }
             Err(e) => {
                 let free = self.failed(1, is_own_fault(e.code), &e).await?;
-                let (status, body) = (e.code.http_status(), http::body(id, Outcome::Error(e.to_object())));
+                let (status, body) = (e.code.http_status(), http::failure(id, &e));
                 Ok(self.sign(if free { self.nothing() } else { self.full() }, None, body, status))
             }
         }
@@ -417,7 +417,7 @@ impl Till<'_> {
             if free {
                 let spoilt = ApiError::from(ErrorCode::BatchNotCharged);
                 for ((_, body, code), id) in answers.iter_mut().zip(ids).filter(|((_, _, code), _)| code.is_none()) {
-                    *body = http::body(id, Outcome::Error(spoilt.to_object()));
+                    *body = http::failure(id, &spoilt);
                     *code = Some(spoilt.code);
                 }
             }

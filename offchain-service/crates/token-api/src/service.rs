@@ -109,6 +109,7 @@ impl ServiceNode {
             grants: Default::default(),
             feeds: Feeds::new(),
             anchors: Anchors::new(http.clone()),
+            answers: Default::default(),
             http,
             ethereum: Ethereum::new(config.evm.iter().map(EvmConfig::chain_config), registry)?,
             metrics: Metrics::register(registry),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use serde_json::Value;
 use smartlayer_api_types::{
     rpc::{Attributes, TokenAttributes, Unavailable},
@@ -12,6 +13,7 @@ use smartlayer_token_script::Values;
 
 use crate::{
     access::{self, Needed, Shown, Use},
+    answers::{Draft, Key},
     evaluate::{self, Chains},
     instances::Held,
     node::Node,
@@ -32,13 +34,16 @@ pub(crate) struct AttributesWork {
     hidden: BTreeSet<String>,
     needed: Needed,
     shown: Option<Shown>,
+    draft: Option<Draft>,
 }
 
 pub(super) async fn prepare(
     node: &Node,
     params: TokenAttributes,
     shown: Option<Shown>,
+    key: Option<Key>,
 ) -> Result<AttributesWork, ApiError> {
+    let draft = key.map(|key| Draft::begin(node, key, [params.instance.into()]));
     if params.names.as_ref().is_some_and(|names| names.len() > MAX_NAMES) {
         return Err(ApiError::new(ErrorCode::InvalidParams, format!("at most {MAX_NAMES} names")));
     }
@@ -57,7 +62,7 @@ pub(super) async fn prepare(
     }
     let needed = Needed { attributes: private, action: None };
     access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Look).await?;
-    Ok(AttributesWork { held, reading, params, names, hidden, needed, shown })
+    Ok(AttributesWork { held, reading, params, names, hidden, needed, shown, draft })
 }
 
 impl AttributesWork {
@@ -67,8 +72,9 @@ impl AttributesWork {
     }
 
     /// Reads the attributes.
-    pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
-        let Self { held, reading, params, names, hidden, needed, shown } = self;
+    pub async fn run(self, node: &Node) -> Result<Bytes, ApiError> {
+        let called = super::called(self.token());
+        let Self { held, reading, params, names, hidden, needed, shown, draft } = self;
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
         let values = evaluate::run(&chains, held.script.evaluate(names, &context)).await?;
@@ -76,7 +82,11 @@ impl AttributesWork {
         access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         unavailable.extend(hidden.into_iter().map(|name| (name, access::hidden())));
         let blocks = chains.blocks().await;
-        super::answer(Attributes { instance: params.instance, attributes, unavailable, blocks })
+        let result = super::text(&Attributes { instance: params.instance, attributes, unavailable, blocks })?;
+        if let Some(draft) = draft {
+            draft.keep(node, called, Some(&chains), &result).await;
+        }
+        Ok(result)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use smartlayer_api_types::{
-    rpc::{CallResult, Outcome, TokenCall},
+    rpc::{CallResult, TokenCall},
     ApiError, ErrorCode,
 };
 use smartlayer_primitives::{
@@ -64,11 +64,7 @@ impl CallWork {
 
     /// Does what the action does. `settle` turns the result into the signed answer; for a key operation both are on disk together
     /// when this returns.
-    pub async fn run(
-        self,
-        node: &Node,
-        settle: &(dyn Fn(Outcome, Option<Executed>) -> Result<Settled, ApiError> + Send + Sync),
-    ) -> Result<Settled, ApiError> {
+    pub async fn run(self, node: &Node, settle: &super::Settle<'_>) -> Result<Settled, ApiError> {
         let Self { held, reading, params, kind, needed, shown } = self;
         let instance: InstanceId = params.instance.into();
         // From judging the selection to recording the operation no other operation on the instance comes between.
@@ -96,7 +92,7 @@ impl CallWork {
         };
         let executed = kind.map(|kind| Executed { instance, kind });
         // An answer that is too large fails here, before anything is recorded.
-        let settled = settle(Outcome::Result(super::answer(result)?), executed)?;
+        let settled = settle(super::text(&result)?, executed)?;
         access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;
         if let Some(kind) = kind {
             let operation = Operation { instance, kind, receipt: settled.receipt.clone() };

@@ -26,10 +26,11 @@ pub(crate) use {
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{de::DeserializeOwned, Serialize};
 use serde_json::Value;
 use smartlayer_api_types::{
-    rpc::{self, method, Outcome},
+    rpc::{self, method},
     ApiError, ErrorCode,
 };
 
@@ -37,6 +38,7 @@ use smartlayer_primitives::{receipt::Executed, token::TokenType, TokenTypeId};
 
 use crate::{
     access::{self, Shown},
+    answers::{Kept, Key},
     config::Class,
     node::Node,
     paid::Settled,
@@ -75,14 +77,19 @@ pub(crate) fn is_payable(method: &str) -> bool {
     PAID.iter().any(|(name, _)| *name == method)
 }
 
+/// Whether the method is one that only reads: its answers may be kept for a moment.
+pub(crate) fn is_query(method: &str) -> bool {
+    PAID.iter().any(|(name, classes)| *name == method && **classes == [Class::Query])
+}
+
 /// The method's name as this program has it; `unknown` if there is no such method.
 pub(crate) fn name(method: &str) -> &'static str {
     let all = PAID.iter().map(|(name, _)| name).chain(FREE);
     all.copied().find(|name| *name == method).unwrap_or("unknown")
 }
 
-/// Turns an outcome, and what was executed to get it, into the signed answer.
-pub(crate) type Settle<'a> = dyn Fn(Outcome, Option<Executed>) -> Result<Settled, ApiError> + Send + Sync + 'a;
+/// Turns a result, which is JSON, and what was executed to get it into the signed answer.
+pub(crate) type Settle<'a> = dyn Fn(Bytes, Option<Executed>) -> Result<Settled, ApiError> + Send + Sync + 'a;
 
 /// Answers a free method.
 pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> Result<Value, ApiError> {
@@ -110,6 +117,8 @@ pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> 
 
 /// Work that is done once it is paid for.
 pub(crate) enum Work {
+    /// What was answered a moment ago, and its method and parameters, should something change before it is answered again.
+    Kept(Arc<Kept>, &'static str, Option<Bytes>),
     /// Reading attributes.
     Attributes(AttributesWork),
     /// Judging a selection.
@@ -123,21 +132,22 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// The token type that is called.
-    pub fn token(&self) -> (TokenTypeId, &TokenType) {
+    /// The token type that is called, and whether its issuer has a share in the payments.
+    pub fn called(&self) -> (TokenTypeId, bool) {
         match self {
-            Self::Attributes(work) => work.token(),
-            Self::Select(work) => work.token(),
-            Self::View(work) => work.token(),
-            Self::Transaction(work) => work.token(),
-            Self::Call(work) => work.token(),
+            Self::Kept(kept, ..) => kept.called,
+            Self::Attributes(work) => called(work.token()),
+            Self::Select(work) => called(work.token()),
+            Self::View(work) => called(work.token()),
+            Self::Transaction(work) => called(work.token()),
+            Self::Call(work) => called(work.token()),
         }
     }
 
     /// What it costs depends on this.
     pub fn class(&self) -> Class {
         match self {
-            Self::Attributes(_) | Self::Select(_) | Self::View(_) => Class::Query,
+            Self::Kept(..) | Self::Attributes(_) | Self::Select(_) | Self::View(_) => Class::Query,
             Self::Transaction(_) => Class::Call,
             Self::Call(work) => work.class(),
         }
@@ -146,22 +156,35 @@ impl Work {
     /// Does it. What is recorded is on disk with its answer when this returns.
     pub async fn run(self, node: &Node, settle: &Settle<'_>) -> Result<Settled, ApiError> {
         match self {
-            Self::Attributes(work) => settle(Outcome::Result(work.run(node).await?), None),
-            Self::Select(work) => settle(Outcome::Result(work.run(node).await?), None),
-            Self::View(work) => settle(Outcome::Result(work.run(node).await?), None),
-            Self::Transaction(work) => settle(Outcome::Result(work.run(node).await?), None),
+            Self::Kept(kept, ..) if kept.holds(node) => settle(kept.result.clone(), None),
+            Self::Kept(_, name, params) => Box::pin(prepare(node, name, params).await?.run(node, settle)).await,
+            Self::Attributes(work) => settle(work.run(node).await?, None),
+            Self::Select(work) => settle(work.run(node).await?, None),
+            Self::View(work) => settle(work.run(node).await?, None),
+            Self::Transaction(work) => settle(work.run(node).await?, None),
             Self::Call(work) => work.run(node, settle).await,
         }
     }
 }
 
-/// Checks whether a paid call can be served at all, before anybody pays for it.
-pub(crate) async fn prepare(node: &Node, name: &str, given: Option<Value>) -> Result<Work, ApiError> {
+fn called((id, token): (TokenTypeId, &TokenType)) -> (TokenTypeId, bool) {
+    (id, !token.spec.revenue_share.is_zero())
+}
+
+/// Checks whether a paid call can be served at all, before anybody pays for it. The parameters are JSON.
+pub(crate) async fn prepare(node: &Node, name: &'static str, given: Option<Bytes>) -> Result<Work, ApiError> {
+    let key = Key::new(name, given.as_ref());
+    if let Some(kept) = key.as_ref().and_then(|key| node.answers.get(node, key)) {
+        return Ok(Work::Kept(kept, name, given));
+    }
+    let given = parse(given)?;
     let shown = Shown::read(name, given.as_ref())?;
+    // What a grant shows is for who shows it.
+    let key = key.filter(|_| shown.is_none());
     match name {
-        method::TOKEN_ATTRIBUTES => Ok(Work::Attributes(attributes::prepare(node, params(given)?, shown).await?)),
-        method::TOKEN_SELECT => Ok(Work::Select(select::prepare(node, params(given)?, shown).await?)),
-        method::TOKEN_VIEW => Ok(Work::View(view::prepare(node, params(given)?).await?)),
+        method::TOKEN_ATTRIBUTES => Ok(Work::Attributes(attributes::prepare(node, params(given)?, shown, key).await?)),
+        method::TOKEN_SELECT => Ok(Work::Select(select::prepare(node, params(given)?, shown, key).await?)),
+        method::TOKEN_VIEW => Ok(Work::View(view::prepare(node, params(given)?, key).await?)),
         method::TOKEN_TRANSACTION => Ok(Work::Transaction(transaction::prepare(node, params(given)?, shown).await?)),
         method::TOKEN_CALL => Ok(Work::Call(call::prepare(node, params(given)?, shown).await?)),
         _ => Err(ErrorCode::MethodNotFound.into()),
@@ -172,6 +195,18 @@ pub(crate) async fn prepare(node: &Node, name: &str, given: Option<Value>) -> Re
 fn params<P: DeserializeOwned>(given: Option<Value>) -> Result<P, ApiError> {
     let given = given.unwrap_or_else(|| Value::Object(Default::default()));
     P::deserialize(given).map_err(|e| ApiError::new(ErrorCode::InvalidParams, e.to_string()))
+}
+
+/// Parameters as they came.
+pub(crate) fn parse(params: Option<Bytes>) -> Result<Option<Value>, ApiError> {
+    let parse = |text: Bytes| serde_json::from_slice(&text);
+    params.map(parse).transpose().map_err(|e| ApiError::new(ErrorCode::InvalidParams, e.to_string()))
+}
+
+/// A result as JSON.
+pub(crate) fn text(result: &impl Serialize) -> Result<Bytes, ApiError> {
+    let text = serde_json::to_vec(result).map_err(|e| ApiError::new(ErrorCode::Internal, e.to_string()))?;
+    Ok(text.into())
 }
 
 fn answer(answer: impl Serialize) -> Result<Value, ApiError> {

@@ -2,7 +2,7 @@
 //! caller is ever here.
 
 use alloy_primitives::Address;
-use serde_json::Value;
+use bytes::Bytes;
 use smartlayer_api_types::{
     rpc::{TokenTransaction, Transaction, TransactionAnswer},
     ApiError, ErrorCode,
@@ -57,7 +57,7 @@ impl TransactionWork {
     }
 
     /// Makes the transaction, and has it simulated at the block that its values were read at.
-    pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
+    pub async fn run(self, node: &Node) -> Result<Bytes, ApiError> {
         let Self { held, reading, sender, params, needed, shown } = self;
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
@@ -82,7 +82,7 @@ impl TransactionWork {
             max_priority_fee_per_gas: estimate.fees.map(|fees| hex(fees.max_priority_fee)),
             nonce: hex(estimate.nonce.into()),
         };
-        super::answer(TransactionAnswer {
+        super::text(&TransactionAnswer {
             instance: params.instance,
             action: params.action,
             transaction,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use bytes::Bytes;
 use smartlayer_api_types::{
     rpc::{TokenView, ViewKind, ViewPage},
     ApiError, ErrorCode,
@@ -10,16 +10,22 @@ use smartlayer_api_types::{
 use smartlayer_primitives::{token::TokenType, TokenTypeId};
 use smartlayer_token_script::{ViewError, ViewKind as Kind};
 
-use crate::{node::Node, script::Script};
+use crate::{
+    answers::{Draft, Key},
+    node::Node,
+    script::Script,
+};
 
 /// A call that can be served.
 pub(crate) struct ViewWork {
     token: TokenType,
     script: Arc<Script>,
     params: TokenView,
+    draft: Option<Draft>,
 }
 
-pub(super) async fn prepare(node: &Node, params: TokenView) -> Result<ViewWork, ApiError> {
+pub(super) async fn prepare(node: &Node, params: TokenView, key: Option<Key>) -> Result<ViewWork, ApiError> {
+    let draft = key.map(|key| Draft::begin(node, key, []));
     super::describe::check_language(params.language.as_deref())?;
     let token = node.instances.token(node, params.token_type).await?;
     let script = node.instances.script(node, token.spec.script_hash, &[]).await?;
@@ -28,7 +34,7 @@ pub(super) async fn prepare(node: &Node, params: TokenView) -> Result<ViewWork, 
         let message = format!("no card {:.64?} with such a view", params.card);
         return Err(ApiError::new(ErrorCode::UnknownCard, message));
     }
-    Ok(ViewWork { token, script, params })
+    Ok(ViewWork { token, script, params, draft })
 }
 
 impl ViewWork {
@@ -38,8 +44,9 @@ impl ViewWork {
     }
 
     /// Reads the view from the script's bytes.
-    pub async fn run(self, node: &Node) -> Result<Value, ApiError> {
-        let Self { token, script, params } = self;
+    pub async fn run(self, node: &Node) -> Result<Bytes, ApiError> {
+        let called = super::called(self.token());
+        let Self { token, script, params, draft } = self;
         let bytes = node.instances.script_bytes(node, token.spec.script_hash, &[]).await?;
         let read = tokio::task::spawn_blocking(move || {
             let language = params.language.as_deref().unwrap_or("en");
@@ -47,7 +54,7 @@ impl ViewWork {
             script.view(&params.card, kind(params.kind), language, &bytes, &|_| None)
         });
         let content = read.await.map_err(|_| ApiError::from(ErrorCode::Internal))?.map_err(view_error)?;
-        super::answer(ViewPage {
+        let result = super::text(&ViewPage {
             html: content.html,
             content_security_policy: content.policy,
             language: content.view.language,
@@ -55,7 +62,11 @@ impl ViewWork {
             url_fragment: content.view.url_fragment,
             missing: content.missing.into_iter().map(|include| include.src).collect(),
             remote: content.remote,
-        })
+        })?;
+        if let Some(draft) = draft {
+            draft.keep(node, called, None, &result).await;
+        }
+        Ok(result)
     }
 }
 

@@ -261,3 +261,33 @@ async fn the_issuer_keeps_more_for_the_owner_and_the_contract_says_who_that_is()
     tokio::time::sleep(std::time::Duration::from_millis(1300)).await;
     assert_eq!(refusal(&world, &ask).await, "not-owner");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_grant_shows_is_not_remembered_for_others() {
+    let world = World::start_with(FakeChain::new(), tempfile::tempdir().unwrap(), |config| {
+        config.prices.query = smartlayer_api_types::Amount(0);
+    })
+    .await;
+    let script = script("");
+    world.register_script(&script);
+    let owner = principal(OWNER).to_string();
+    world.place_instance(&script, 1, 5, &[("name", "Ada"), ("level", "3"), ("token.owner", owner.as_str())]).await;
+    let (grant, all) = (grant(), json!({ "instance": instance() }));
+    let select = json!({ "tokenType": 0, "indices": [1], "selection": "known" });
+    for round in 0..3 {
+        let granted = showing("token_attributes", all.clone(), &grant, 2 * round + 1);
+        let answer = world.post(&granted, None).await.result();
+        assert_eq!(answer["attributes"], json!({ "holder": "Ada", "level": "3" }));
+        let selected = showing("token_select", select.clone(), &grant, 2 * round + 2);
+        assert_eq!(world.post(&selected, None).await.result()["selected"], json!([1]));
+        // The same request is one use, and not another.
+        assert_eq!(refusal(&world, &granted).await, "replayed");
+
+        assert_eq!(world.free("token_attributes", all.clone()).await.result()["attributes"], json!({ "level": "3" }));
+        let undecided = world.free("token_select", select.clone()).await.result();
+        assert_eq!(undecided["undecided"]["1"]["reason"], "not_authorised");
+        assert_eq!(refusal(&world, &body("token_attributes", named(&["holder"]))).await, "missing");
+    }
+    // Those without a grant came from memory after the first round.
+    assert_eq!(world.counted("service_answers_from_memory_total"), 4);
+}

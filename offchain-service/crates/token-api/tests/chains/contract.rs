@@ -87,8 +87,19 @@ impl World {
         token_id: u8,
         values: &[(&str, &str)],
     ) {
+        self.place_version(script, InstanceId { token_type, index }, 1, token_id, values).await;
+    }
+
+    /// Places a version of an instance.
+    pub async fn place_version(
+        &self,
+        script: &str,
+        instance: InstanceId,
+        version: u32,
+        token_id: u8,
+        values: &[(&str, &str)],
+    ) {
         let values: BTreeMap<_, _> = values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let instance = InstanceId { token_type, index };
         let mut id = [0; 32];
         id[31] = token_id;
         let state = InstanceState { instance, token_id: id, values }.encode();
@@ -98,7 +109,7 @@ impl World {
             |shard: &smartlayer_shards::Shard| Holding { node: account(NODE), shard: shard.number, root: shard.root };
         let assignment = Assignment {
             instance,
-            version: 1,
+            version,
             period: 0,
             state_hash: blake2_256(&state),
             coding,

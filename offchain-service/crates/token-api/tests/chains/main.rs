@@ -10,6 +10,7 @@ mod files;
 mod access;
 mod batching;
 mod contract;
+mod memory;
 mod published;
 mod reading;
 mod transaction;

@@ -391,6 +391,7 @@ pub struct World {
     pub dir: tempfile::TempDir,
     pub ethereum_fails: Arc<AtomicBool>,
     pub changes: Changes,
+    pub registry: Registry,
     pub http: reqwest::Client,
     stop: CancellationToken,
     running: tokio::task::JoinHandle<Result<(), smartlayer_token_api::RunError>>,
@@ -448,7 +449,20 @@ impl World {
         let running = tokio::spawn(node.run(stop.clone()));
         network.wait_for_peers(1, Duration::from_secs(10)).await.unwrap();
         let http = reqwest::Client::new();
-        Self { chain, network, anchor, url, dir, ethereum_fails, changes, http, stop, running, network_stopped }
+        Self {
+            chain,
+            network,
+            anchor,
+            url,
+            dir,
+            ethereum_fails,
+            changes,
+            registry,
+            http,
+            stop,
+            running,
+            network_stopped,
+        }
     }
 
     /// Stops it and starts it again from its data.
@@ -494,6 +508,14 @@ impl World {
         let settled = header(x402::PAYMENT_RESPONSE).map(|h| x402::decode_header(&h).unwrap());
         let status = response.status().as_u16();
         Answer { status, required, settled, body: response.bytes().await.unwrap().to_vec() }
+    }
+
+    /// What a counter of the node says.
+    pub fn counted(&self, name: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
 
     /// Calls a free method.
