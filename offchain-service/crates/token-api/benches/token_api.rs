@@ -7,7 +7,6 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 #[path = "../tests/chains/contract.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
 mod contract;
 #[path = "../../ethereum/tests/common/mod.rs"]
 mod ethereum;
