@@ -12,9 +12,12 @@ pub enum IssuerCommand {
     /// Sign an update of an instance's values and publish it; all nodes that keep the instance take it in
     #[command(after_help = "\
 Examples:
-  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 --set gate=C3 --set delay=20
-  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 --unset delay
-  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 --reset --set gate=C4
+  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 \\
+    --set gate=C3 --set delay=20
+  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 \\
+    --unset delay
+  smartlayer --key issuer.key issuer publish --node $NODE --token 0 --index 7 \\
+    --reset --set gate=C4
   smartlayer --key issuer.key issuer publish --node $NODE --token 0 --file updates.json
 
 $NODE is a node's URL. The key is that of the account that registered the token type. The updates of an instance are numbered; without
