@@ -22,15 +22,21 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
     let described = script.describe_in(language);
     let price = |class: Class| Amount(node.config.prices.of(class));
     let names: Vec<_> = described.attributes.iter().map(|attribute| &attribute.name).collect();
-    let mut methods = vec![MethodDescription {
-        method: method::TOKEN_ATTRIBUTES.into(),
+    // What reads is for everyone; what of it is private, the names say.
+    let reading = |method: &str, params| MethodDescription {
+        method: method.into(),
         action: None,
         label: None,
         key_operation: false,
         transaction: false,
         access: access(Access::Public),
         excluded_by: Vec::new(),
-        params: object(
+        params,
+        price: price(Class::Query),
+    };
+    let mut methods = vec![reading(
+        method::TOKEN_ATTRIBUTES,
+        object(
             json!({
                 "instance": instance_schema(),
                 "names": { "type": "array", "items": { "enum": names }, "maxItems": MAX_NAMES },
@@ -39,19 +45,12 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             }),
             &["instance"],
         ),
-        price: price(Class::Query),
-    }];
+    )];
     if !described.selections.is_empty() {
         let names: Vec<_> = described.selections.iter().map(|selection| &selection.name).collect();
-        methods.push(MethodDescription {
-            method: method::TOKEN_SELECT.into(),
-            action: None,
-            label: None,
-            key_operation: false,
-            transaction: false,
-            access: access(Access::Public),
-            excluded_by: Vec::new(),
-            params: object(
+        methods.push(reading(
+            method::TOKEN_SELECT,
+            object(
                 json!({
                     "tokenType": { "const": params.token_type },
                     "indices": indices_schema(),
@@ -61,8 +60,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
                 }),
                 &["tokenType", "indices", "selection"],
             ),
-            price: price(Class::Query),
-        });
+        ));
     }
     let shown = described.actions.iter().chain(&described.cards).filter(|card| !card.views.is_empty());
     let cards: Vec<_> = shown
@@ -75,15 +73,9 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
         .collect();
     if !cards.is_empty() {
         let names: Vec<_> = cards.iter().map(|card| &card.name).collect();
-        methods.push(MethodDescription {
-            method: method::TOKEN_VIEW.into(),
-            action: None,
-            label: None,
-            key_operation: false,
-            transaction: false,
-            access: access(Access::Public),
-            excluded_by: Vec::new(),
-            params: object(
+        methods.push(reading(
+            method::TOKEN_VIEW,
+            object(
                 json!({
                     "tokenType": { "const": params.token_type },
                     "card": { "enum": names },
@@ -92,8 +84,7 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
                 }),
                 &["tokenType", "card"],
             ),
-            price: price(Class::Query),
-        });
+        ));
     }
     methods.extend(described.actions.iter().filter(|action| action.transaction).map(|action| MethodDescription {
         method: method::TOKEN_TRANSACTION.into(),
