@@ -2,6 +2,7 @@
 
 mod grant;
 mod issuer;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use sp_runtime::Permill;
 
 pub use grant::{CreateArgs, GenesisArgs, GrantCommand, RevokeArgs};
 pub use issuer::{IssuerCommand, PublishArgs};
+pub use transfer::TransferArgs;
 
 /// Smart Layer turns tokens into web services. This is its command line.
 #[derive(Debug, Parser)]
@@ -104,6 +106,20 @@ Examples:
 
 Only one process can pay from one record of promises at a time; give others their own --state.")]
     Call(CallArgs),
+    /// Exchange your token instance for the one that its issuer reserved for it, and give that to somebody; one record, for ever
+    #[command(after_help = "\
+Examples:
+  smartlayer --key owner.key transfer --token 0 --index 7 --issued-index 1007 \\
+      --to 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty --open 1SLT --save transfer.json
+
+  Let somebody else send and pay it:
+    smartlayer --key owner.key transfer --token 0 --index 7 --issued-index 1007 \\
+        --to 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty --out order.json
+    smartlayer --key payer.key transfer --order order.json --open 1SLT
+
+The instance that you give is destroyed: nobody can undo it. The issuer has stored the other with the value issue.from, for example 0/7; both token
+types have key operations for it, transfer and issue. Prove it later, from either side, with smartlayer prove.")]
+    Transfer(TransferArgs),
     /// Let websites read private attributes and take private actions of your tokens, and stop it
     #[command(subcommand)]
     Grant(GrantCommand),

@@ -26,12 +26,43 @@ pub struct Receipt {
 }
 
 /// Which key operation was executed, and on which instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
 pub struct Executed {
-    /// On which instance.
+    /// On which instance; a transfer destroys it.
     pub instance: InstanceId,
     /// Which of its type's key operations.
     pub kind: OperationKind,
+    /// What a transfer issued in exchange; nothing for every other operation.
+    pub issued: Option<Issued>,
+}
+
+impl Executed {
+    /// A key operation that is no transfer.
+    pub fn new(instance: InstanceId, kind: OperationKind) -> Self {
+        Self { instance, kind, issued: None }
+    }
+}
+
+/// The other side of a transfer: what came into being.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub struct Issued {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Which of its type's key operations issuing it is.
+    pub kind: OperationKind,
+    /// Whose it is from then on.
+    pub owner: Owner,
+}
+
+/// Who owns what a transfer issued.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+pub enum Owner {
+    /// An externally owned account of Ethereum.
+    #[codec(index = 0)]
+    Ethereum([u8; 20]),
+    /// An account of this chain.
+    #[codec(index = 1)]
+    Account(AccountId),
 }
 
 /// A receipt with the signature of the node's service key.

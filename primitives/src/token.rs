@@ -5,7 +5,7 @@ use scale_info::TypeInfo;
 use sp_core::ConstU32;
 use sp_runtime::{BoundedVec, Permill};
 
-use crate::{operation::MAX_KEY_OPERATIONS, sla::Objectives, AccountId, Hash, Period};
+use crate::{operation::MAX_KEY_OPERATIONS, sla::Objectives, AccountId, Hash, OperationKind, Period};
 
 /// A place from which a token script can be fetched.
 pub type ScriptUri = BoundedVec<u8, ConstU32<256>>;
@@ -48,6 +48,14 @@ pub struct TokenSpec {
     pub key_operations: BoundedVec<OperationName, ConstU32<MAX_KEY_OPERATIONS>>,
     /// What the issuer receives of the payments for calls of this type, after the burn. A session has to be opened for the type then.
     pub revenue_share: Permill,
+}
+
+impl TokenSpec {
+    /// The position of a key operation's name.
+    pub fn kind_of(&self, name: &str) -> Option<OperationKind> {
+        let position = self.key_operations.iter().position(|known| known[..] == *name.as_bytes())?;
+        position.try_into().ok()
+    }
 }
 
 /// A registered token type.

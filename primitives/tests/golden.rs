@@ -19,7 +19,7 @@ use smartlayer_primitives::{
     payload::{blake2_256, Payload},
     promise::{call_hash, session_id, tick_hash, Claim, Promise, SignedPromise, TickCommitment, Ticks},
     quorum::{attestation, AnchorKey, AnchorSet, AnchorSignature, Member},
-    receipt::{Executed, Receipt, SignedReceipt},
+    receipt::{Executed, Issued, Owner, Receipt, SignedReceipt},
     report::ReportEntry,
     session::{Beneficiary, Channel, CloseSession, IssuerShare, Payee, Session},
     sla::{Measurement, Objectives, PenaltySchedule, Terms, TestResult},
@@ -186,12 +186,24 @@ fn vectors() -> Value {
         operation: None,
     };
     let instance = InstanceId { token_type: 3, index: 7 };
-    let executed = Receipt { operation: Some(Executed { instance, kind: 0 }), ..receipt.clone() };
+    let executed = Receipt { operation: Some(Executed::new(instance, 0)), ..receipt.clone() };
     let receipt_signature: Signature = key.sign(&executed.signing_payload(&genesis)).into();
     let operation =
         Operation { instance, kind: 0, receipt: SignedReceipt { receipt: executed, signature: receipt_signature } };
     assert!(operation.verify(&genesis, &signer));
     assert!(!Operation { kind: 1, ..operation.clone() }.verify(&genesis, &signer));
+    let transfer = |issued: InstanceId, owner: Owner| {
+        let issued = Some(Issued { instance: issued, kind: 1, owner });
+        let receipt = Receipt { operation: Some(Executed { instance, kind: 0, issued }), ..receipt.clone() };
+        let signature = key.sign(&receipt.signing_payload(&genesis)).into();
+        Operation { instance, kind: 0, receipt: SignedReceipt { receipt, signature } }
+    };
+    let other = InstanceId { token_type: 4, index: 8 };
+    let transferred = transfer(other, Owner::Account(payer.clone()));
+    assert!(transferred.verify(&genesis, &signer));
+    // Nothing is issued in exchange for itself.
+    assert!(!transfer(instance, Owner::Account(payer.clone())).verify(&genesis, &signer));
+    let transferred_to_ethereum = transfer(other, Owner::Ethereum([0x11; 20]));
     let bitmap = OperationBitmap { token_type: 3, kind: 0, bitmap: vec![0x3a, 0x30, 0, 0, 0, 0, 0, 0] };
     let report = ReportEntry {
         period: 40,
@@ -310,6 +322,8 @@ fn vectors() -> Value {
             payload("allocation", &genesis, &allocation),
             payload("receipt", &genesis, &receipt),
             payload("operation", &genesis, &operation),
+            payload("transfer", &genesis, &transferred),
+            payload("transfer to an ethereum address", &genesis, &transferred_to_ethereum),
             payload("assignment", &genesis, &assignment),
             payload("commitment", &genesis, &commitment),
             payload("test result", &genesis, &test),
@@ -338,6 +352,7 @@ fn vectors() -> Value {
         "attestation": { "hash": hex(commitment.payload_hash(&genesis)), "signed": hex(attestation(&genesis, commitment.payload_hash(&genesis))) },
         "leaves": [
             leaf("operation", &operation),
+            leaf("transfer", &transferred),
             leaf("bitmap", &bitmap),
             leaf("report", &report),
             leaf("assignment", &assignment),

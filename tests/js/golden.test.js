@@ -72,6 +72,7 @@ test('channels and ticks are hashed as published', () => {
 test('leaves are hashed, and hang together under a root, as published', () => {
   const domains = {
     operation: 'smartlayer/leaf/operation/1',
+    transfer: 'smartlayer/leaf/operation/1',
     bitmap: 'smartlayer/leaf/bitmap/1',
     report: 'smartlayer/leaf/report/1',
     assignment: 'smartlayer/leaf/assignment/1',

@@ -31,7 +31,7 @@ pub async fn run(context: &Context, command: GrantCommand) -> Result<Report> {
     }
 }
 
-async fn genesis(context: &Context, args: GenesisArgs) -> Result<Hash> {
+pub(super) async fn genesis(context: &Context, args: GenesisArgs) -> Result<Hash> {
     match args.genesis {
         Some(genesis) => Ok(genesis),
         None => Ok(context.chain().await?.genesis_hash()),
@@ -67,12 +67,17 @@ async fn create(context: &Context, args: CreateArgs) -> Result<Report> {
 /// What whoever holds the key elsewhere has to sign.
 fn unsigned(grant: &Grant) -> Report {
     let mut fields = fields(grant);
-    let sign = match grant.owner {
-        Principal::Ethereum(_) => ("typedData", grant.typed_data()),
-        Principal::Substrate(_) => ("payload", Value::from(format!("0x{}", hex::encode(grant.signing_payload())))),
-    };
+    let sign = to_sign(&grant.owner, grant);
     fields.push(("to sign", sign.1.to_string()));
     Report::object(json!({ "id": grant.id(), "grant": grant, sign.0: sign.1 }), &fields)
+}
+
+/// The form in which this signer signs, and what.
+pub(super) fn to_sign(signer: &Principal, statement: &impl Statement) -> (&'static str, Value) {
+    match signer {
+        Principal::Ethereum(_) => ("typedData", statement.typed_data()),
+        Principal::Substrate(_) => ("payload", Value::from(format!("0x{}", hex::encode(statement.signing_payload())))),
+    }
 }
 
 fn show(signed: &SignedGrant, now: u64) -> Result<Report> {
@@ -149,15 +154,15 @@ fn fields(grant: &Grant) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(file: &Path) -> Result<T> {
     let name = file.display();
     let mut json = String::new();
     let opened = fs::File::open(file).with_context(|| format!("cannot read {name}"))?;
     opened.take(MAX_FILE).read_to_string(&mut json).with_context(|| format!("cannot read {name}"))?;
-    serde_json::from_str(&json).with_context(|| format!("{name} is not a signed grant"))
+    serde_json::from_str(&json).with_context(|| format!("{name} does not hold what it should: a signed grant or order"))
 }
 
-fn write(file: &Path, value: &impl Serialize) -> Result<()> {
+pub(super) fn write(file: &Path, value: &impl Serialize) -> Result<()> {
     let name = file.display();
     let json = serde_json::to_string_pretty(value)?;
     let mut opened =

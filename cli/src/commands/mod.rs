@@ -14,6 +14,7 @@ mod session;
 mod show;
 mod snapshot;
 mod token;
+mod transfer;
 mod verify;
 
 use anyhow::Result;
@@ -35,6 +36,7 @@ pub async fn run(cli: Cli) -> Result<Report> {
         Command::Issuer(command) => issuer::run(&context, command).await,
         Command::Session(command) => session::run(&context, command).await,
         Command::Call(args) => call::run(&context, args).await,
+        Command::Transfer(args) => transfer::run(&context, args).await,
         Command::Grant(command) => grant::run(&context, command).await,
         Command::Node(command) => node::run(&context, command).await,
         Command::Sla(command) => node::sla(&context, command).await,

@@ -7,9 +7,13 @@ use serde_json::json;
 use smartlayer_answer_proof::{SavedAnswer, MAX_SAVED_BYTES};
 use smartlayer_api_types::{rpc::Proof, x402::ReceiptJson, HexBytes};
 use smartlayer_chain_client::ChainClient;
-use smartlayer_primitives::{receipt::SignedReceipt, InstanceId};
+use smartlayer_primitives::{
+    receipt::{Issued, SignedReceipt},
+    InstanceId,
+};
 use smartlayer_sdk::{
     anchor_services,
+    grant::Principal,
     prove::{prove_operation, WantedOperation},
     ServiceClient,
 };
@@ -64,7 +68,7 @@ pub async fn run(context: &Context, args: ProveArgs) -> Result<Report> {
         "leaf": HexBytes::of(operation),
         "proof": HexBytes::of(&proved.proof),
     });
-    let fields = [
+    let mut fields = vec![
         (
             "proved",
             format!("{name} on instance {} of token type {}", operation.instance.index, operation.instance.token_type),
@@ -75,6 +79,10 @@ pub async fn run(context: &Context, args: ProveArgs) -> Result<Report> {
         ("executed by", receipt.node.to_string()),
         ("charged", slt(receipt.charged)),
     ];
+    if let Some(Issued { instance, owner, .. }) = operation.issued() {
+        let (index, token_type, owner) = (instance.index, instance.token_type, Principal::from(owner.clone()));
+        fields.insert(1, ("issued", format!("instance {index} of token type {token_type}, to {owner}")));
+    }
     Ok(Report::object(value, &fields))
 }
 
@@ -90,7 +98,7 @@ async fn wanted(chain: &ChainClient, args: &ProveArgs) -> Result<WantedOperation
         let name = path.display();
         let receipt = saved.receipt().with_context(|| format!("there is no receipt in {name}"))?;
         let receipt = SignedReceipt::try_from(receipt).with_context(|| format!("the signature in {name}"))?;
-        let executed = receipt.receipt.operation;
+        let executed = receipt.receipt.operation.as_ref();
         let executed =
             executed.with_context(|| format!("the call in {name} was no key operation, so it was not recorded"))?;
         let (instance, kind) = (executed.instance, executed.kind);

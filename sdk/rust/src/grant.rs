@@ -220,14 +220,14 @@ impl Grantee {
     }
 }
 
-/// Tells grants of the same content apart; nobody has to be unable to guess it.
-fn nonce() -> Hash {
+/// Tells statements of the same content apart; nobody has to be unable to guess it.
+pub(crate) fn nonce() -> Hash {
     let mut bytes = [0; 32];
     fastrand::Rng::new().fill(&mut bytes);
     bytes.into()
 }
 
-fn sign(key: &Keypair, statement: &impl Statement) -> StatementSignature {
+pub(crate) fn sign(key: &Keypair, statement: &impl Statement) -> StatementSignature {
     StatementSignature::Substrate(Signature::Sr25519(key.sign(&statement.signing_payload())))
 }
 

@@ -5,6 +5,7 @@
 //! - [`ServiceClient`] is one service over HTTP or WebSocket, for free methods and for whoever wants to choose the node.
 //! - [`prove`] shows from the chain's snapshot that an operation happened.
 //! - [`grant`] lets an owner grant a website private attributes and actions, and signs the website's calls.
+//! - [`transfer`] has a token instance destroyed and another issued in exchange, at the order of its owner.
 //! - [`place_instance`] stores a token instance, [`publish_update`] changes its values, for issuers.
 //! - [`amount`] reads and writes `1.5SLT`.
 //!
@@ -37,6 +38,7 @@ mod service;
 mod socket;
 mod till;
 mod token;
+pub mod transfer;
 
 pub use error::Error;
 pub use payer::{Opening, Payer, LIFETIME};

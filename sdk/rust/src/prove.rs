@@ -38,7 +38,7 @@ pub struct ProvedReport {
 /// Which operation is to be proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedOperation {
-    /// On which instance.
+    /// What happened to which instance; without a receipt either side of a transfer will do.
     pub instance: InstanceId,
     /// Which of its type's key operations.
     pub kind: OperationKind,
@@ -83,7 +83,7 @@ pub async fn check_operation(
 ) -> Result<ProvedOperation, Error> {
     let (operation, proof) = decoded::<Operation>(answer)?;
     let commitment = stored(chain, answer).await?;
-    if operation.instance != wanted.instance || operation.kind != wanted.kind {
+    if !operation.did(wanted.instance, wanted.kind) {
         return Err(Error::NotProved("the proof is of another operation".into()));
     }
     if wanted.receipt.as_ref().is_some_and(|receipt| *receipt != operation.receipt) {

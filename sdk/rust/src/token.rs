@@ -28,6 +28,7 @@ use crate::{
     payer::{Opening, Payer, LIFETIME},
     service::{http_client, ServiceClient},
     till::Paid,
+    transfer::SignedTransfer,
 };
 
 /// How a client calls.
@@ -158,6 +159,12 @@ impl TokenClient {
         self.call(instance, method::TOKEN_CALL, params).await
     }
 
+    /// `token_transfer`: has an instance destroyed and another issued in exchange, as its owner ordered; see [`crate::transfer`].
+    pub async fn transfer(&self, signed: &SignedTransfer) -> Result<Answered<rpc::Transferred>, Error> {
+        let params = serde_json::to_value(signed).expect("objects with string keys; qed");
+        self.call(signed.order.source, method::TOKEN_TRANSFER, params).await
+    }
+
     /// Who serves and holds an instance, attested by the anchors.
     pub async fn assignment(&self, instance: InstanceId, fresh: bool) -> Result<Arc<Assignment>, Error> {
         let cached = self.state().assignments.get(&instance).cloned();
@@ -227,7 +234,7 @@ impl TokenClient {
         if let Some(Audience::Node(named)) = self.grantee.as_ref().map(|grantee| &grantee.grant().audience) {
             nodes.retain(|node| node == named);
         }
-        if method != method::TOKEN_CALL {
+        if ![method::TOKEN_CALL, method::TOKEN_TRANSFER].contains(&method) {
             if let Some(position) = preferred.and_then(|p| nodes.iter().position(|n| *n == p)) {
                 nodes[..=position].rotate_right(1);
             }

@@ -418,7 +418,9 @@ impl Data {
             batch.delete::<PendingOperations>(&name);
         }
         for operation in &leaves.operations {
-            batch.put::<OperationIndex>(&(operation.instance, operation.kind, period), &());
+            for (instance, kind) in operation.sides() {
+                batch.put::<OperationIndex>(&(instance, kind, period), &());
+            }
         }
         for assignment in &leaves.assignments {
             let key = (assignment.period, assignment.instance, assignment.version);
@@ -426,7 +428,9 @@ impl Data {
         }
         for (old, commitment) in self.store.range::<Settled>(..oldest, usize::MAX)? {
             for operation in self.leaves(old, commitment).await?.unwrap_or_default().operations {
-                batch.delete::<OperationIndex>(&(operation.instance, operation.kind, old));
+                for (instance, kind) in operation.sides() {
+                    batch.delete::<OperationIndex>(&(instance, kind, old));
+                }
             }
         }
         let proposed = self.store.range::<Proposed>(.., usize::MAX)?;

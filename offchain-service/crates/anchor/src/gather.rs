@@ -124,8 +124,14 @@ pub(crate) async fn check_operation(
     facts: &Facts,
     operation: &Operation,
 ) -> Result<Result<(), Untrue>> {
-    let token = shared.token(facts, operation.instance.token_type).await?;
-    if token.is_none_or(|token| usize::from(operation.kind) >= token.spec.key_operations.len()) {
+    let Some(token) = shared.token(facts, operation.instance.token_type).await? else {
+        return Ok(Err(Untrue::UnknownOperation));
+    };
+    let other = match operation.issued() {
+        Some(issued) => shared.token(facts, issued.instance.token_type).await?,
+        None => None,
+    };
+    if !operation.fits(&token.spec, other.as_ref().map(|token| &token.spec)) {
         return Ok(Err(Untrue::UnknownOperation));
     }
     let node = &operation.receipt.receipt.node;

@@ -66,9 +66,9 @@ impl Leaves {
         self.operation_where(|operation| operation.payload_hash(genesis) == *hash)
     }
 
-    /// Some operation of this kind on this instance, and the way from it to the operations root.
+    /// Some operation of this kind that happened to this instance, and the way from it to the operations root.
     pub fn prove_any(&self, instance: InstanceId, kind: OperationKind) -> Option<(&Operation, MerkleProof)> {
-        self.operation_where(|operation| operation.instance == instance && operation.kind == kind)
+        self.operation_where(|operation| operation.did(instance, kind))
     }
 
     fn operation_where(&self, wanted: impl Fn(&Operation) -> bool) -> Option<(&Operation, MerkleProof)> {
@@ -101,11 +101,11 @@ pub fn receipt_name(operation: &Operation, genesis: &Hash) -> Hash {
     operation.receipt.receipt.payload_hash(genesis)
 }
 
-/// A bitmap over instance indices for each token type and kind, in that order.
+/// A bitmap over instance indices for each token type and kind, in that order. A transfer has a bit on each side.
 fn bitmaps(operations: &[Operation]) -> Vec<OperationBitmap> {
     let mut instances: BTreeMap<(u32, OperationKind), RoaringBitmap> = BTreeMap::new();
-    for Operation { instance, kind, .. } in operations {
-        instances.entry((instance.token_type, *kind)).or_default().insert(instance.index);
+    for (instance, kind) in operations.iter().flat_map(Operation::sides) {
+        instances.entry((instance.token_type, kind)).or_default().insert(instance.index);
     }
     let leaf = |((token_type, kind), bits): (_, RoaringBitmap)| {
         // Never run-encoded, and inserted one by one: so the same set has the same bytes, an array up to 4096 values in a container
@@ -156,6 +156,31 @@ mod tests {
             let decoded = Leaves::decode(&mut &leaves.encode()[..]).unwrap();
             prop_assert_eq!(decoded, leaves);
         }
+    }
+
+    #[test]
+    fn a_transfer_proves_on_both_sides_and_sets_a_bit_on_each() {
+        let (node, key) = service_node(1);
+        let issued = InstanceId { token_type: 2, index: 9 };
+        let transfer = transfer(&key, &node, 7, 3, (issued, 5), 100);
+        let source = transfer.instance;
+        let leaves = Leaves::new(
+            vec![operation(&key, &node, 4, 3, 1), transfer.clone()],
+            Default::default(),
+            Default::default(),
+        );
+        let commitment = leaves.commitment(PERIOD, Hash::zero(), anchor_account(0));
+        for (instance, kind) in [(source, 3), (issued, 5)] {
+            let (found, proof) = leaves.prove_any(instance, kind).unwrap();
+            assert_eq!(*found, transfer);
+            assert!(commitment.operations.contains(found, &proof));
+            let (leaf, proof) = leaves.prove_bitmap(instance.token_type, kind).unwrap();
+            assert!(commitment.bitmaps.contains(leaf, &proof));
+            // As the chain reads it.
+            assert_eq!(smartlayer_primitives::bitmap::contains(&leaf.bitmap, instance.index), Some(true));
+        }
+        assert_eq!((leaves.bitmaps.len(), commitment.totals.operations), (2, 2));
+        assert!(leaves.prove_any(issued, 3).is_none() && leaves.prove_any(source, 5).is_none());
     }
 
     #[test]

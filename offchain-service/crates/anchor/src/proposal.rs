@@ -294,7 +294,7 @@ fn check_sets(view: &View<'_>, proposal: &Proposal) -> Result<(), Disagreement> 
 /// Whether an operation may be in the commitment. The signature last: it is what costs.
 pub fn check_operation(view: &View<'_>, operation: &Operation) -> Result<(), OperationError> {
     let node = &operation.receipt.receipt.node;
-    if u32::from(operation.kind) >= MAX_KEY_OPERATIONS {
+    if operation.sides().any(|(_, kind)| u32::from(kind) >= MAX_KEY_OPERATIONS) {
         return Err(OperationError::Kind);
     }
     if view.facts.is_committed(&receipt_name(operation, &view.genesis)) {
@@ -731,6 +731,7 @@ mod tests {
             (operation(&strangers_key, &stranger, 1, 0, 502), OperationError::UnknownNode),
             (operation(&key, &node, 1_000, 0, 503), OperationError::NotServing),
             (operation(&key, &node, 1, 32, 504), OperationError::Kind),
+            (transfer(&key, &node, 1, 0, (InstanceId { token_type: 2, index: 1 }, 32), 505), OperationError::Kind),
         ];
         for (operation, reason) in cases {
             let mut anchor = Anchor::new();

@@ -131,7 +131,7 @@ async fn proof(shared: &Shared, wanted: AnchorProof) -> Result<Proof, ApiError> 
                     Some(hash) => leaves.prove_operation(&shared.genesis, hash),
                     None => leaves.prove_any(instance.into(), kind),
                 };
-                let found = found.filter(|(leaf, _)| leaf.instance == instance.into() && leaf.kind == kind);
+                let found = found.filter(|(leaf, _)| leaf.did(instance.into(), kind));
                 if let Some((leaf, proof)) = found {
                     return Ok(answer(period, commitment, leaf, &proof));
                 }

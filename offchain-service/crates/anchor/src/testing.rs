@@ -7,7 +7,7 @@ use smartlayer_primitives::{
     operation::Operation,
     payload::Payload,
     quorum::{AnchorSet, Member},
-    receipt::{Executed, Receipt, SignedReceipt},
+    receipt::{Executed, Issued, Owner, Receipt, SignedReceipt},
     report::ReportEntry,
     sla::{Measurement, Objectives, PenaltySchedule, SignedMeasurement, Terms},
     AccountId, Balance, Hash, InstanceId, Period, Signature,
@@ -57,6 +57,25 @@ pub fn sign_measurement(pair: &sr25519::Pair, measurement: Measurement) -> Signe
 
 /// A key operation of token type 1, whose receipt is numbered by `cumulative`.
 pub fn operation(key: &sr25519::Pair, node: &AccountId, index: u32, kind: u8, cumulative: Balance) -> Operation {
+    signed_operation(key, node, Executed::new(InstanceId { token_type: 1, index }, kind), cumulative)
+}
+
+/// A transfer that destroys an instance of token type 1 and issues another by its type's key operation.
+pub fn transfer(
+    key: &sr25519::Pair,
+    node: &AccountId,
+    index: u32,
+    kind: u8,
+    (instance, issue): (InstanceId, u8),
+    cumulative: Balance,
+) -> Operation {
+    let issued = Some(Issued { instance, kind: issue, owner: Owner::Account(account(77)) });
+    let executed = Executed { instance: InstanceId { token_type: 1, index }, kind, issued };
+    signed_operation(key, node, executed, cumulative)
+}
+
+fn signed_operation(key: &sr25519::Pair, node: &AccountId, executed: Executed, cumulative: Balance) -> Operation {
+    let Executed { instance, kind, .. } = executed;
     let receipt = Receipt {
         node: node.clone(),
         session: Hash::repeat_byte(1),
@@ -64,10 +83,10 @@ pub fn operation(key: &sr25519::Pair, node: &AccountId, index: u32, kind: u8, cu
         cumulative,
         request_hash: Hash::zero(),
         result_hash: Hash::zero(),
-        operation: Some(Executed { instance: InstanceId { token_type: 1, index }, kind }),
+        operation: Some(executed),
     };
     let signature = Signature::Sr25519(key.sign(&receipt.signing_payload(&GENESIS)));
-    Operation { instance: InstanceId { token_type: 1, index }, kind, receipt: SignedReceipt { receipt, signature } }
+    Operation { instance, kind, receipt: SignedReceipt { receipt, signature } }
 }
 
 pub fn entry(i: u8) -> ReportEntry {

@@ -33,7 +33,7 @@ use smartlayer_primitives::{
     organisation::Organisation,
     payload::{blake2_256, Payload},
     quorum::{AnchorSet, Member, QuorumCertificate},
-    receipt::{Executed, Receipt, SignedReceipt},
+    receipt::{Executed, Issued, Owner, Receipt, SignedReceipt},
     report::ReportEntry,
     sla::{Objectives, PenaltySchedule, Terms, TestResult},
     token::{Redundancy, TokenSpec, TokenType},
@@ -55,6 +55,10 @@ const DEFERRAL: BlockNumber = 20;
 const BLOCK: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(60);
 const TOKEN: TokenTypeId = 3;
+/// The key operations of the token type, by kind.
+const KEY_OPERATIONS: [&[u8]; 3] = [b"redeem", b"transfer", b"issue"];
+/// What a transfer issues.
+const ISSUED: InstanceId = InstanceId { token_type: TOKEN, index: 8 };
 
 fn account(n: u8) -> AccountId {
     AccountId::new([n; 32])
@@ -461,7 +465,7 @@ impl Story {
             script_uris: Default::default(),
             requirement: Objectives { p95_latency_ms: 1000, ..Default::default() },
             redundancy: Redundancy { serving: 2, shards: 4, threshold: 2 },
-            key_operations: vec![b"redeem".to_vec().try_into().unwrap()].try_into().unwrap(),
+            key_operations: KEY_OPERATIONS.map(|name| name.to_vec().try_into().unwrap()).to_vec().try_into().unwrap(),
             revenue_share: Default::default(),
         };
         let proposal = Negotiation { terms: terms(), step: Step::Proposed, since: 0, until: u32::MAX, seed: GENESIS };
@@ -677,6 +681,16 @@ impl Story {
     }
 
     fn redeem(&self, executor: &AccountId, cumulative: Balance) -> Operation {
+        self.operation(executor, cumulative, 0, None)
+    }
+
+    /// A transfer of the instance to another one of its type, called by the key operation of this kind.
+    fn transfer(&self, executor: &AccountId, cumulative: Balance, kind: u8) -> Operation {
+        let owner = Owner::Account(executor.clone());
+        self.operation(executor, cumulative, kind, Some(Issued { instance: ISSUED, kind: 2, owner }))
+    }
+
+    fn operation(&self, executor: &AccountId, cumulative: Balance, kind: u8, issued: Option<Issued>) -> Operation {
         let instance = InstanceId { token_type: TOKEN, index: 7 };
         let receipt = Receipt {
             node: executor.clone(),
@@ -685,11 +699,11 @@ impl Story {
             cumulative,
             request_hash: Hash::repeat_byte(2),
             result_hash: Hash::repeat_byte(3),
-            operation: Some(Executed { instance, kind: 0 }),
+            operation: Some(Executed { instance, kind, issued }),
         };
         let n: &[u8] = executor.as_ref();
         let signature = key(n[0]).sign_payload(&receipt, &GENESIS);
-        Operation { instance, kind: 0, receipt: SignedReceipt { receipt, signature } }
+        Operation { instance, kind, receipt: SignedReceipt { receipt, signature } }
     }
 
     async fn end(self) {
@@ -787,6 +801,25 @@ async fn from_proposals_to_commitments() {
     };
     let none = story.anchors[1].client.call::<Proof>(method::ANCHOR_PROOF, &unknown).await.unwrap_err().to_string();
     assert!(none.contains("not_committed"), "{none}");
+
+    // A transfer is proved from both of its sides. One that is called by another key operation is none.
+    let transfer = story.transfer(executor, 10, 1);
+    let miscalled = story.transfer(executor, 15, 0);
+    story.eventually("told", async || tell(&miscalled).await).await;
+    story.eventually("told", async || tell(&transfer).await).await;
+    for (instance, kind) in [(ISSUED, 2), (instance, 1)] {
+        let wanted = AnchorProof::Operation { instance: instance.into(), kind, period: None, hash: None };
+        let client = &story.anchors[0].client;
+        let proof: Proof =
+            story.eventually("a proof", async || client.call(method::ANCHOR_PROOF, &wanted).await.ok()).await;
+        let (stored, _) = story.committed(proof.period).await;
+        let way: MerkleProof = proof.proof.decode().unwrap();
+        let leaf = Operation::decode_all(&mut &proof.leaf.0[..]).unwrap();
+        assert_eq!(leaf, transfer);
+        assert!(stored.commitment.operations.contains(&leaf, &way));
+        // One bitmap for each side.
+        assert_eq!((stored.commitment.totals.operations, stored.commitment.bitmaps.leaves), (1, 2));
+    }
 
     // Every node was measured and can show its entry of a whole period.
     let whole = story.period().max(1);

@@ -1,9 +1,10 @@
 //! What of a saved answer holds, claim by claim.
 
+use serde::Deserialize;
 use serde_json::Value;
 use smartlayer_api_types::{
     rpc::{method, ChainBlock, Outcome, Proof, Request, Response},
-    x402::{self, Settled},
+    x402::{self, ExecutedJson, IssuedJson, OwnerJson, Settled},
     Instance,
 };
 use smartlayer_primitives::{
@@ -205,7 +206,7 @@ pub fn verify(saved: &SavedAnswer, snapshot: &Snapshot) -> Vec<Finding> {
         }
         Err(flaw) => found(Claim::Operation, Err(flaw)),
     }
-    match (&saved.proof, receipt.receipt.operation) {
+    match (&saved.proof, &receipt.receipt.operation) {
         (Some(proof), Some(executed)) => found(Claim::Inclusion, inclusion(proof, &receipt, executed, snapshot)),
         (Some(_), None) => found(Claim::Inclusion, Err(Flaw::ProofOfNothing)),
         // Nothing is claimed.
@@ -313,33 +314,61 @@ impl Call {
     }
 }
 
-/// The answer of `token_call` says in its `operation` which kind was recorded; the request says of which instance. Of other
-/// methods there is only what the receipt says.
+/// A key operation as it is said to be.
+#[derive(Clone, PartialEq)]
+struct Said {
+    kind: u64,
+    instance: Option<Instance>,
+    issued: Option<IssuedJson>,
+}
+
+/// The answer of `token_call` says in its `operation` which kind was recorded; the request says of which instance. That of `token_transfer` says
+/// beside it what was issued, and the order in the request says so too. Of other methods there is only what the receipt says.
 fn operation(call: &Call, receipt: &SignedReceipt) -> Result<String, Flaw> {
     let kind = call.result().and_then(|result| result.get("operation")).and_then(Value::as_u64);
     let instance =
         call.params.get("instance").and_then(|instance| serde_json::from_value::<Instance>(instance.clone()).ok());
-    let words = |kind: u64, instance: Option<Instance>| match instance {
-        Some(Instance { token_type, index }) => {
-            format!("key operation {kind} on instance {index} of token type {token_type}")
+    let words = |Said { kind, instance, issued }: &Said| {
+        let of = |Instance { token_type, index }: &Instance| format!("instance {index} of token type {token_type}");
+        let on = instance.as_ref().map_or("no instance".into(), of);
+        match issued {
+            None => format!("key operation {kind} on {on}"),
+            Some(IssuedJson { instance, owner, .. }) => {
+                let owner = match owner {
+                    OwnerJson::Ethereum(address) => format!("{address:?}"),
+                    OwnerJson::Account(account) => account.to_string(),
+                };
+                format!("key operation {kind} on {on}, which destroyed it and issued {} to {owner}", of(instance))
+            }
         }
-        None => format!("key operation {kind} on no instance"),
     };
     let name: String = call.method.chars().take(64).collect();
-    let signed = receipt.receipt.operation.map(|executed| (u64::from(executed.kind), Some(executed.instance.into())));
-    let said = match call.method == method::TOKEN_CALL {
-        true => kind.map(|kind| (kind, instance)),
-        false => signed,
+    let signed = receipt.receipt.operation.clone().map(ExecutedJson::from);
+    let signed = signed.map(|ExecutedJson { instance, kind, issued }| Said {
+        kind: kind.into(),
+        instance: Some(instance),
+        issued,
+    });
+    let said = match call.method.as_str() {
+        method::TOKEN_CALL => kind.map(|kind| Said { kind, instance, issued: None }),
+        method::TOKEN_TRANSFER => {
+            let issued = call.result().and_then(|result| IssuedJson::deserialize(result.get("issued")?).ok());
+            // What was issued is what was ordered.
+            let ordered = call.params.get("order").and_then(|order| Instance::deserialize(order.get("issued")?).ok());
+            let issued = issued.filter(|issued| Some(&issued.instance) == ordered.as_ref());
+            kind.map(|kind| Said { kind, instance, issued })
+        }
+        _ => signed.clone(),
     };
     let none = || "no key operation".to_owned();
     match signed == said {
         true => Ok(match signed {
-            Some((kind, instance)) => format!("{name}, {}", words(kind, instance)),
+            Some(signed) => format!("{name}, {}", words(&signed)),
             None => format!("{name}, no key operation"),
         }),
         false => Err(Flaw::OtherOperation {
-            receipt: signed.map_or_else(none, |(kind, instance)| words(kind, instance)),
-            answer: said.map_or_else(none, |(kind, instance)| words(kind, instance)),
+            receipt: signed.as_ref().map_or_else(none, words),
+            answer: said.as_ref().map_or_else(none, words),
         }),
     }
 }
@@ -363,7 +392,7 @@ fn blocks(call: &Call) -> String {
     }
 }
 
-fn inclusion(proof: &Proof, receipt: &SignedReceipt, executed: Executed, snapshot: &Snapshot) -> Result<String, Flaw> {
+fn inclusion(proof: &Proof, receipt: &SignedReceipt, executed: &Executed, snapshot: &Snapshot) -> Result<String, Flaw> {
     let period = proof.period;
     let stored = snapshot.commitment(period).ok_or(Flaw::NoCommitment(period))?;
     if stored.hash != proof.commitment {

@@ -13,7 +13,7 @@ use smartlayer_primitives::{
     operation::Operation,
     payload::{blake2_256, Payload},
     promise::call_hash,
-    receipt::{Executed, Receipt, SignedReceipt},
+    receipt::{Executed, Issued, Owner, Receipt, SignedReceipt},
     AccountId, Hash, InstanceId, Signature,
 };
 use sp_core::{sr25519, Pair};
@@ -70,7 +70,7 @@ fn commitment(period: u32, previous: Hash, operations: MerkleRoot) -> StoredComm
 
 /// An operation that is proved in period 4, and the chain that says so.
 fn proved() -> (SavedAnswer, Snapshot) {
-    let executed = Executed { instance: INSTANCE, kind: 2 };
+    let executed = Executed::new(INSTANCE, 2);
     let receipt = receipt(REQUEST, ANSWER, Some(executed), 1);
     let operations: Vec<Operation> = (0..5)
         .map(|index| {
@@ -206,10 +206,10 @@ fn an_answer_belongs_to_its_request() {
     let flaws_of = |request: &str, answer: &str, operation| {
         flaws(&saved_with(request, answer, &receipt(request, answer, operation, 1)), &snapshot)
     };
-    let executed = Some(Executed { instance: INSTANCE, kind: 2 });
-    assert_eq!(flaws_of(REQUEST, ANSWER, executed), [""; 0], "not yet committed, and nothing claimed of it");
-    assert_eq!(flaws_of(&REQUEST.replace("\"id\":9", "\"id\":8"), ANSWER, executed), ["not-an-answer"]);
-    assert_eq!(flaws_of("hello", ANSWER, executed), ["not-an-answer"]);
+    let executed = Some(Executed::new(INSTANCE, 2));
+    assert_eq!(flaws_of(REQUEST, ANSWER, executed.clone()), [""; 0], "not yet committed, and nothing claimed of it");
+    assert_eq!(flaws_of(&REQUEST.replace("\"id\":9", "\"id\":8"), ANSWER, executed.clone()), ["not-an-answer"]);
+    assert_eq!(flaws_of("hello", ANSWER, executed.clone()), ["not-an-answer"]);
     assert_eq!(flaws_of(&REQUEST.replace("\"index\":7", "\"index\":8"), ANSWER, executed), ["other-operation"]);
     assert_eq!(flaws_of(REQUEST, ANSWER, None), ["other-operation"]);
     let read = REQUEST.replace("token_call", "token_attributes");
@@ -217,6 +217,28 @@ fn an_answer_belongs_to_its_request() {
     assert_eq!(flaws_of(&read, &answer, None), [""; 0]);
     let error = r#"{"jsonrpc":"2.0","id":9,"error":{"code":-32000,"message":"no"}}"#;
     assert_eq!(flaws_of(REQUEST, error, None), [""; 0], "an error that was charged is an answer");
+}
+
+/// The request orders what the answer and the receipt say was issued, to whom.
+#[test]
+fn a_transfer_issued_what_was_ordered() {
+    let (_, snapshot) = proved();
+    let request = r#"{"jsonrpc":"2.0","id":9,"method":"token_transfer","params":{"instance":{"tokenType":0,"index":7},"order":{"issued":{"tokenType":1,"index":8}}}}"#;
+    let answer = r#"{"jsonrpc":"2.0","id":9,"result":{"instance":{"tokenType":0,"index":7},"operation":2,"issued":{"instance":{"tokenType":1,"index":8},"kind":0,"owner":{"ethereum":"0x0101010101010101010101010101010101010101"}}}}"#;
+    let issued = Issued { instance: InstanceId { token_type: 1, index: 8 }, kind: 0, owner: Owner::Ethereum([1; 20]) };
+    let executed = |issued| Some(Executed { instance: INSTANCE, kind: 2, issued });
+    let flaws_of = |request: &str, answer: &str, operation: Option<Executed>| {
+        flaws(&saved_with(request, answer, &receipt(request, answer, operation, 1)), &snapshot)
+    };
+    assert_eq!(flaws_of(request, answer, executed(Some(issued.clone()))), [""; 0]);
+    let other = Issued { owner: Owner::Ethereum([2; 20]), ..issued.clone() };
+    for operation in [None, executed(None), executed(Some(other))] {
+        assert_eq!(flaws_of(request, answer, operation), ["other-operation"]);
+    }
+    let ordered = request.replace("\"index\":8", "\"index\":9");
+    assert_eq!(flaws_of(&ordered, answer, executed(Some(issued.clone()))), ["other-operation"]);
+    let answered = answer.replace("\"kind\":0", "\"kind\":1");
+    assert_eq!(flaws_of(request, &answered, executed(Some(issued))), ["other-operation"]);
 }
 
 #[test]

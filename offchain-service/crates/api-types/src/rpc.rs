@@ -24,6 +24,8 @@ pub mod method {
     pub const TOKEN_SELECT: &str = "token_select";
     /// Paid. An action on an instance: [`super::TokenCall`] → [`super::CallResult`].
     pub const TOKEN_CALL: &str = "token_call";
+    /// Paid. Destroys an instance and issues another in exchange: [`super::TokenTransfer`] → [`super::Transferred`].
+    pub const TOKEN_TRANSFER: &str = "token_transfer";
     /// Paid. What an action's caller would send, simulated and priced: [`super::TokenTransaction`] → [`super::TransactionAnswer`].
     pub const TOKEN_TRANSACTION: &str = "token_transaction";
     /// Free, over WebSocket. What changes in an instance: [`super::TokenSubscribe`] → notifications with a [`super::TokenChange`] each.
@@ -437,6 +439,33 @@ pub struct CallResult {
     /// The blocks that the attributes were read at, by chain as CAIP-2 names it: `eip155:1`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub blocks: BTreeMap<String, ChainBlock>,
+}
+
+/// Parameters of `token_transfer`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenTransfer {
+    /// The instance that is given.
+    pub instance: Instance,
+    /// What the owner of the instance orders: `{genesis, source, issued, owner, to, validUntil, nonce}`.
+    pub order: Value,
+    /// By the owner.
+    pub signature: Value,
+    /// How the instance is to be read: on which chain its owner is.
+    #[serde(default, skip_serializing_if = "Reading::is_default")]
+    pub reading: Reading,
+}
+
+/// What a transfer did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transferred {
+    /// The instance that was destroyed.
+    pub instance: Instance,
+    /// Which of its type's key operations that was.
+    pub operation: u8,
+    /// What was issued in exchange, as the receipt says it.
+    pub issued: crate::x402::IssuedJson,
 }
 
 /// The answer of `grant_revoke`.

@@ -12,7 +12,7 @@ use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use serde_json::Value;
 use smartlayer_primitives::{
     promise::{Promise, SignedPromise, TickCommitment},
-    receipt::{Executed, Receipt, SignedReceipt},
+    receipt::{Executed, Issued, Owner, Receipt, SignedReceipt},
     AccountId, Balance, Hash, SessionId, Signature,
 };
 
@@ -385,13 +385,78 @@ pub struct ReceiptJson {
 }
 
 /// Which key operation was executed, as JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExecutedJson {
     /// On which instance.
     pub instance: crate::Instance,
     /// Which of its type's key operations.
     pub kind: u8,
+    /// What a transfer issued in exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<IssuedJson>,
+}
+
+/// What a transfer issued, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IssuedJson {
+    /// Which instance.
+    pub instance: crate::Instance,
+    /// Which of its type's key operations issuing it is.
+    pub kind: u8,
+    /// Whose it is from then on.
+    pub owner: OwnerJson,
+}
+
+/// An owner as JSON: `{"ethereum": "0x…"}`, 20 bytes, or `{"account": "5…"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OwnerJson {
+    /// An externally owned account of Ethereum.
+    Ethereum(HexBytes),
+    /// An account of this chain.
+    Account(AccountId),
+}
+
+impl From<Executed> for ExecutedJson {
+    fn from(Executed { instance, kind, issued }: Executed) -> Self {
+        let issued = issued.map(|Issued { instance, kind, owner }| IssuedJson {
+            instance: instance.into(),
+            kind,
+            owner: match owner {
+                Owner::Ethereum(address) => OwnerJson::Ethereum(HexBytes(address.into())),
+                Owner::Account(account) => OwnerJson::Account(account),
+            },
+        });
+        Self { instance: instance.into(), kind, issued }
+    }
+}
+
+impl TryFrom<&ExecutedJson> for Executed {
+    type Error = BadReceiptForm;
+
+    fn try_from(json: &ExecutedJson) -> Result<Self, BadReceiptForm> {
+        let issued = json.issued.as_ref().map(|IssuedJson { instance, kind, owner }| {
+            let owner = match owner {
+                OwnerJson::Ethereum(bytes) => Owner::Ethereum(bytes.0[..].try_into().map_err(|_| BadReceiptForm)?),
+                OwnerJson::Account(account) => Owner::Account(account.clone()),
+            };
+            Ok::<_, BadReceiptForm>(Issued { instance: (*instance).into(), kind: *kind, owner })
+        });
+        Ok(Self { instance: json.instance.into(), kind: json.kind, issued: issued.transpose()? })
+    }
+}
+
+/// The JSON of a receipt has a signature or an address of a wrong length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a signature or an address in the receipt has not the length that it should have")]
+pub struct BadReceiptForm;
+
+impl From<BadSignatureForm> for BadReceiptForm {
+    fn from(_: BadSignatureForm) -> Self {
+        Self
+    }
 }
 
 impl From<&SignedReceipt> for ReceiptJson {
@@ -405,16 +470,16 @@ impl From<&SignedReceipt> for ReceiptJson {
             cumulative: Amount(cumulative),
             request_hash,
             result_hash,
-            operation: operation.map(|o| ExecutedJson { instance: o.instance.into(), kind: o.kind }),
+            operation: operation.map(ExecutedJson::from),
             signature: (&signed.signature).into(),
         }
     }
 }
 
 impl TryFrom<&ReceiptJson> for SignedReceipt {
-    type Error = BadSignatureForm;
+    type Error = BadReceiptForm;
 
-    fn try_from(json: &ReceiptJson) -> Result<Self, BadSignatureForm> {
+    fn try_from(json: &ReceiptJson) -> Result<Self, BadReceiptForm> {
         Ok(Self {
             receipt: Receipt {
                 node: json.node.clone(),
@@ -423,7 +488,7 @@ impl TryFrom<&ReceiptJson> for SignedReceipt {
                 cumulative: json.cumulative.0,
                 request_hash: json.request_hash,
                 result_hash: json.result_hash,
-                operation: json.operation.map(|o| Executed { instance: o.instance.into(), kind: o.kind }),
+                operation: json.operation.as_ref().map(Executed::try_from).transpose()?,
             },
             signature: Signature::try_from(&json.signature)?,
         })

@@ -7,9 +7,6 @@ use smartlayer_primitives::{AccountId, Hash, InstanceId};
 
 use crate::{grant::Malformed, usage::MAX_AGE, Audience, Grant, Principal, Refusal, StatementSignature, Use};
 
-/// The longest part of a JSON error's text that is repeated to the caller, in characters.
-const MAX_JSON_ERROR: usize = 200;
-
 /// What a call brings in its parameter `authorisation`: a grant, and one use of it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -30,8 +27,7 @@ impl Authorisation {
     /// Reads the parameter `authorisation` of a call that needs one.
     pub fn from_param(param: Option<&Value>) -> Result<Self, Refusal> {
         let param = param.filter(|value| !value.is_null()).ok_or(Refusal::Missing)?;
-        let read = Self::deserialize(param)
-            .map_err(|error| Malformed::Json(error.to_string().chars().take(MAX_JSON_ERROR).collect()))?;
+        let read = Self::deserialize(param).map_err(Malformed::json)?;
         read.grant.validate()?;
         read.usage.validate()?;
         Ok(read)

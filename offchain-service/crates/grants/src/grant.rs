@@ -9,7 +9,7 @@ use smartlayer_primitives::{payload::Payload, Hash, InstanceId};
 use crate::{
     signature::Statement,
     typed_data::{self, structs, GRANT_TYPE},
-    Audience, Principal, Refusal, StatementSignature,
+    Audience, Principal, Refusal, StatementSignature, MAX_ORDER_LIFE,
 };
 
 /// The most names that a grant holds, attributes and actions together.
@@ -20,6 +20,9 @@ pub const MAX_NAME_BYTES: usize = 128;
 pub const MAX_LIFE: u64 = 365 * 24 * 60 * 60;
 /// The largest time and the largest sequence number: what JSON's readers hold exactly, 2^53 - 1.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+/// The longest part of a JSON error's text that is repeated to the caller, in characters.
+const MAX_JSON_ERROR: usize = 200;
 
 /// The owner's permission to a website's key: named attributes and actions of one token instance.
 ///
@@ -107,9 +110,22 @@ pub enum Malformed {
     /// Many nodes would have to count together.
     #[error("a grant that counts its uses must name one node as its audience")]
     UsesWithoutNode,
+    /// An order to exchange an instance for itself.
+    #[error("source and issued are one instance")]
+    SameInstance,
+    /// An order that could be carried out too late.
+    #[error("validUntil is at most {MAX_ORDER_LIFE} seconds ahead")]
+    BadOrderLife,
     /// The parameters of the request have no canonical form.
     #[error("numbers in parameters must be whole and at most 2^53 - 1; send larger or broken ones as text")]
     BadNumber,
+}
+
+impl Malformed {
+    /// What serde says, as much of it as is repeated to the caller.
+    pub(crate) fn json(error: serde_json::Error) -> Self {
+        Self::Json(error.to_string().chars().take(MAX_JSON_ERROR).collect())
+    }
 }
 
 impl Grant {

@@ -8,7 +8,9 @@
 //! ([`Authorisation`]), and [`check`] says whether the call is authorised, or why not and what to do ([`Refusal`]). The owner takes
 //! grants back with a [`Revocation`].
 //!
-//! Each of the three is signed in one of two forms over the same content ([`Statement`]):
+//! With a [`TransferOrder`] the owner has one instance destroyed and another issued in exchange.
+//!
+//! Each of the four is signed in one of two forms over the same content ([`Statement`]):
 //!
 //! - by an Ethereum address as typed data (EIP-712): [`Statement::typed_data`] is what goes into the wallet's `eth_signTypedData_v4`,
 //!   and [`typed_data`] has the exact types;
@@ -91,6 +93,7 @@ mod refusal;
 mod revocation;
 mod schema;
 mod signature;
+mod transfer;
 pub mod typed_data;
 mod usage;
 
@@ -99,6 +102,7 @@ pub use grant::{Grant, Malformed, SignedGrant, MAX_LIFE, MAX_NAMES, MAX_NAME_BYT
 pub use principal::{Audience, BadAddress, BadAudience, Principal};
 pub use refusal::Refusal;
 pub use revocation::{Revocation, Revocations, Revoked, SignedRevocation, MAX_REVOKED};
-pub use schema::{authorisation_schema, revocation_schema};
+pub use schema::{authorisation_schema, revocation_schema, transfer_schema};
 pub use signature::{Statement, StatementSignature};
+pub use transfer::{SignedTransfer, TransferOrder, MAX_ORDER_LIFE};
 pub use usage::{request_hash, Use, UseOn, MAX_AGE};

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use alloy_primitives::Address;
 use codec::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use smartlayer_primitives::AccountId;
+use smartlayer_primitives::{receipt::Owner, AccountId};
 use sp_core::crypto::{Ss58AddressFormat, Ss58Codec};
 
 /// The longest text that is read as an address; a 32-byte account in SS58 has at most 50 characters.
@@ -67,6 +67,24 @@ impl TryFrom<String> for Principal {
 impl From<Principal> for String {
     fn from(principal: Principal) -> Self {
         principal.to_string()
+    }
+}
+
+impl From<Principal> for Owner {
+    fn from(principal: Principal) -> Self {
+        match principal {
+            Principal::Ethereum(address) => Self::Ethereum(address),
+            Principal::Substrate(account) => Self::Account(account),
+        }
+    }
+}
+
+impl From<Owner> for Principal {
+    fn from(owner: Owner) -> Self {
+        match owner {
+            Owner::Ethereum(address) => Self::Ethereum(address),
+            Owner::Account(account) => Self::Substrate(account),
+        }
     }
 }
 

@@ -20,12 +20,12 @@ pub enum Refusal {
         found: Hash,
     },
     /// It is for another token instance.
-    #[error("the grant is for instance {} of token type {}, and the call is on instance {} of token type {}",
+    #[error("this is for instance {} of token type {}, and the call is on instance {} of token type {}",
         found.index, found.token_type, expected.index, expected.token_type)]
     OtherInstance {
         /// The instance that is called.
         expected: InstanceId,
-        /// The one in the grant.
+        /// The one that was signed.
         found: InstanceId,
     },
     /// The grant, or the use of it, is for another node.
@@ -44,8 +44,8 @@ pub enum Refusal {
         /// The node's clock.
         now: u64,
     },
-    /// The grant is over.
-    #[error("the grant ended at {expires_at}, and now it is {now} (seconds since 1970)")]
+    /// The grant is over, or the order too old.
+    #[error("this ended at {expires_at}, and now it is {now} (seconds since 1970)")]
     Expired {
         /// When it ended.
         expires_at: u64,
@@ -163,13 +163,13 @@ impl Refusal {
             Self::Missing => "Ask the owner to sign a grant, and send it with a use as the parameter authorisation.",
             Self::Malformed(_) => "Send what the schema of the authorisation says.",
             Self::OtherChain { .. } => "Have it signed with the genesis hash of this chain; node_info tells it.",
-            Self::OtherInstance { .. } => "Send the grant for the instance that you call.",
+            Self::OtherInstance { .. } => "Send what was signed for the instance that you call.",
             Self::OtherNode { .. } => "Call the node that was signed for, or ask for a grant and sign a use for this one.",
             Self::NotYetValid { .. } => "Wait until the grant begins.",
-            Self::Expired { .. } => "Ask the owner for a new grant.",
+            Self::Expired { .. } => "Ask the owner to sign anew.",
             Self::StaleUse { .. } => "Sign a new use, and set your clock right.",
             Self::OwnerUnknown => "Ask again later, or another node.",
-            Self::NotOwner { .. } => "Ask the present owner for a grant.",
+            Self::NotOwner { .. } => "Ask the present owner to sign.",
             Self::NotGranted { .. } => "Ask for less, or ask the owner for a grant that names it.",
             Self::Revoked => "Ask the owner for a new grant, if he still agrees.",
             Self::UsedUp { .. } => "Ask the owner for a new grant.",

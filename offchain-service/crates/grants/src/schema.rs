@@ -53,6 +53,30 @@ pub fn revocation_schema() -> Value {
     )
 }
 
+/// The JSON schema of the parameters `order` and `signature` that make a [`crate::SignedTransfer`].
+pub fn transfer_schema() -> Value {
+    object(
+        "The owner's order to exchange an instance for another",
+        json!({
+            "order": object(
+                "What is ordered",
+                json!({
+                    "genesis": hash("The genesis hash of the chain"),
+                    "source": instance(),
+                    "issued": instance(),
+                    "owner": address("Who owns the source, and signs"),
+                    "to": address("Who owns the issued instance from then on"),
+                    "validUntil": number("The first second at which it is too late, since 1970 (UTC); at most 30 days ahead"),
+                    "nonce": hash("Random bytes"),
+                }),
+                &["genesis", "source", "issued", "owner", "to", "validUntil", "nonce"],
+            ),
+            "signature": signature("By the owner"),
+        }),
+        &["order", "signature"],
+    )
+}
+
 fn grant() -> Value {
     object(
         "What the owner grants; at least one name, attributes and actions together",

@@ -21,6 +21,9 @@ pub const REVOKE_GRANT_TYPE: &str =
 /// The type of a [`crate::Revocation`] of all grants that begin before a time.
 pub const REVOKE_BEFORE_TYPE: &str =
     "RevokeBefore(Instance instance,string owner,uint64 before)Instance(uint32 tokenType,uint32 index)";
+/// The type of a [`crate::TransferOrder`].
+pub const TRANSFER_TYPE: &str = "Transfer(Instance source,Instance issued,string owner,string to,uint64 validUntil,\
+    bytes32 nonce)Instance(uint32 tokenType,uint32 index)";
 
 /// The structures as Solidity names them; the names of types and fields are signed.
 #[allow(missing_docs, non_snake_case)]
@@ -64,6 +67,15 @@ pub(crate) mod structs {
             Instance instance;
             string owner;
             uint64 before;
+        }
+
+        struct Transfer {
+            Instance source;
+            Instance issued;
+            string owner;
+            string to;
+            uint64 validUntil;
+            bytes32 nonce;
         }
     }
 }
@@ -121,6 +133,7 @@ mod tests {
         assert_eq!(structs::Use::eip712_encode_type(), USE_TYPE);
         assert_eq!(structs::RevokeGrant::eip712_encode_type(), REVOKE_GRANT_TYPE);
         assert_eq!(structs::RevokeBefore::eip712_encode_type(), REVOKE_BEFORE_TYPE);
+        assert_eq!(structs::Transfer::eip712_encode_type(), TRANSFER_TYPE);
         assert_eq!(domain(&Hash::zero()).encode_type(), DOMAIN_TYPE);
     }
 }

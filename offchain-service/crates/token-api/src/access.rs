@@ -9,8 +9,13 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use smartlayer_api_types::{rpc::Unavailable, ApiError, ErrorCode};
-use smartlayer_grants::{check, request_hash, Ask, Authorisation, Known, Principal, Refusal, SignedRevocation};
+use smartlayer_api_types::{
+    rpc::{self, Unavailable},
+    ApiError, ErrorCode,
+};
+use smartlayer_grants::{
+    check, request_hash, Ask, Authorisation, Known, Principal, Refusal, SignedRevocation, SignedTransfer,
+};
 use smartlayer_primitives::Hash;
 use smartlayer_token_script::TokenScript;
 
@@ -19,8 +24,9 @@ use crate::{evaluate::Chains, instances::Held, node::Node, reading::Reading, tur
 /// The issuer's value that names, separated by commas, the attributes, selections and actions that are for the token's owner, beside those
 /// that the script marks.
 const POLICY: &str = "access.owner";
-/// The issuer's value that says who owns an instance whose token is on no contract: an Ethereum address or an account of this chain.
-const OWNER: &str = "token.owner";
+/// The value that says who owns an instance whose token is on no contract: an Ethereum address or an account of this chain. The issuer sets it,
+/// or the transfer that issued the instance.
+pub(crate) const OWNER: &str = "token.owner";
 /// The member of a call's parameters that shows a grant.
 const AUTHORISATION: &str = "authorisation";
 /// How often grants that are over are forgotten.
@@ -123,7 +129,7 @@ pub(crate) async fn authorise(
     }
     let Shown { authorisation, request } = shown.ok_or_else(|| refused(Refusal::Missing))?;
     let grant = &authorisation.grant;
-    let owner = owner(node, held, reading, &grant.owner).await?;
+    let owner = owner(node, held, reading, Some(&grant.owner)).await?;
     let attributes: Vec<&str> = needed.attributes.iter().map(String::as_str).collect();
     let ask = Ask {
         genesis: &node.chain.genesis(),
@@ -151,7 +157,7 @@ pub(crate) async fn revoke(node: &Node, signed: &SignedRevocation) -> Result<boo
     let revocation = &signed.revocation;
     let held = node.instances.held(node, revocation.instance).await?;
     let reading = Reading::new(&held, &Default::default())?;
-    let owner = owner(node, &held, &reading, &revocation.owner).await?;
+    let owner = owner(node, &held, &reading, Some(&revocation.owner)).await?;
     signed.check(&node.chain.genesis(), owner.as_ref()).map_err(refused)?;
     let turn = node.grants.0.of(Hash::zero());
     let _turn = turn.lock().await;
@@ -161,6 +167,23 @@ pub(crate) async fn revoke(node: &Node, signed: &SignedRevocation) -> Result<boo
         node.data.keep_revocations(revocation.instance, &revocation.owner, known).await?;
     }
     Ok(changes)
+}
+
+/// What a transfer's parameters order.
+pub(crate) fn read_order(params: &rpc::TokenTransfer) -> Result<SignedTransfer, ApiError> {
+    SignedTransfer::from_params(&params.order, &params.signature).map_err(refused)
+}
+
+/// Whether the owner ordered the instance to be exchanged; fails with `not_authorised` if not. Tokens that are amounts have no owner who
+/// could: everybody may hold some.
+pub(crate) async fn authorise_transfer(
+    node: &Node,
+    held: &Held,
+    reading: &Reading,
+    signed: &SignedTransfer,
+) -> Result<(), ApiError> {
+    let owner = owner(node, held, reading, None).await?;
+    signed.check(&node.chain.genesis(), held.state.instance, owner.as_ref(), now()).map_err(refused)
 }
 
 /// Forgets grants that are over, until the service stops.
@@ -175,12 +198,12 @@ pub(crate) async fn forget(node: &Node) {
 }
 
 /// Who owns the instance: whom its contract names; of tokens that are amounts the one who claims it, if they hold any; where there is no
-/// contract, whom the issuer names.
+/// contract, whom the issuer names, or the transfer that issued it.
 async fn owner(
     node: &Node,
     held: &Held,
     reading: &Reading,
-    claimed: &Principal,
+    claimed: Option<&Principal>,
 ) -> Result<Option<Principal>, ApiError> {
     if !reading.has_contract(held) {
         let values = node.operations.values(node, held).await?;
@@ -188,8 +211,8 @@ async fn owner(
     }
     let chains = Chains::new(node);
     let claimed = match claimed {
-        Principal::Ethereum(address) => Some(address.into()),
-        Principal::Substrate(_) => None,
+        Some(Principal::Ethereum(address)) => Some(address.into()),
+        Some(Principal::Substrate(_)) | None => None,
     };
     let holder = reading.holder(held, &chains, claimed).await;
     match (holder, chains.failed()) {

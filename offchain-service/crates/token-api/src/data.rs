@@ -52,7 +52,7 @@ tables! {
     Assignments = "assignments": InstanceId => SignedAssignment;
     /// Shards by instance, version and number: the hash of the blob.
     Shards = "shards": (InstanceId, u32, u32) => Hash;
-    /// Operations by instance and hash.
+    /// Operations by instance and hash; transfers are there under both of their instances.
     Operations = "operations": (InstanceId, Hash) => Operation;
     /// Operations of this node that no commitment covers.
     Outbox = "outbox": Hash => InstanceId;
@@ -123,12 +123,19 @@ impl Data {
         self.changes.of(instance).fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Commits what changes an instance, and counts that, even if nobody waits for it any more.
-    async fn commit_change(&self, instance: InstanceId, batch: Batch) -> Result<(), ApiError> {
+    /// Commits what changes instances, and counts that, even if nobody waits for it any more.
+    async fn commit_changes(
+        &self,
+        instances: impl IntoIterator<Item = InstanceId>,
+        batch: Batch,
+    ) -> Result<(), ApiError> {
+        let instances: Vec<_> = instances.into_iter().collect();
         let (store, changes) = (self.store.clone(), self.changes.clone());
         let committed = tokio::spawn(async move {
             let committed = store.commit(batch).await;
-            changes.of(instance).fetch_add(1, Ordering::AcqRel);
+            for instance in instances {
+                changes.of(instance).fetch_add(1, Ordering::AcqRel);
+            }
             committed
         });
         self.written(committed.await.unwrap_or(Err(StoreError::Closed)))
@@ -260,27 +267,23 @@ impl Data {
     // Operations
 
     /// Keeps an operation of this node, the answer that earns its promise, what it changed, and that it has to be told, all together.
-    pub async fn executed(&self, operation: Operation, settled: Settled, change: &Change) -> Result<(), ApiError> {
+    pub async fn executed(&self, operation: &Operation, settled: &Settled, changes: &[Change]) -> Result<(), ApiError> {
         let hash = operation.payload_hash(&self.genesis);
         let receipt = &settled.receipt.receipt;
         let mut batch = Batch::new();
         let mut account = self.stored_account(receipt.session)?;
         account.earn(1);
         put_account(&mut batch, &receipt.session, &account);
-        batch
-            .put::<Operations>(&(operation.instance, hash), &operation)
-            .put::<Outbox>(&hash, &operation.instance)
-            .put::<Answers>(&(receipt.session, receipt.cumulative), &settled);
-        feeds::note(&mut batch, change);
-        self.commit_change(operation.instance, batch).await
+        batch.put::<Outbox>(&hash, &operation.instance).put::<Answers>(&(receipt.session, receipt.cumulative), settled);
+        put_operation(&mut batch, hash, operation, changes);
+        self.commit_changes(changed_by(operation), batch).await
     }
 
     /// Keeps an operation of another node, and what it changed.
-    pub async fn apply(&self, operation: Operation, change: &Change) -> Result<(), ApiError> {
+    pub async fn apply(&self, operation: &Operation, changes: &[Change]) -> Result<(), ApiError> {
         let mut batch = Batch::new();
-        batch.put::<Operations>(&(operation.instance, operation.payload_hash(&self.genesis)), &operation);
-        feeds::note(&mut batch, change);
-        self.commit_change(operation.instance, batch).await
+        put_operation(&mut batch, operation.payload_hash(&self.genesis), operation, changes);
+        self.commit_changes(changed_by(operation), batch).await
     }
 
     /// Whether the operation is kept.
@@ -289,7 +292,7 @@ impl Data {
         Ok(self.store.get::<Operations>(&key).map_err(read)?.is_some())
     }
 
-    /// All operations on an instance.
+    /// All operations that happened to an instance.
     pub async fn operations(&self, instance: InstanceId) -> Result<Vec<Operation>, ApiError> {
         let range = (instance, Hash::zero())..=(instance, Hash::repeat_byte(0xff));
         let all = self.store.range::<Operations>(range, MAX_READ).map_err(read)?;
@@ -309,9 +312,10 @@ impl Data {
         let Proof { period, commitment, leaf, proof } = proof;
         let stored = StoredProof { commitment, leaf: leaf.0, proof: proof.0 };
         let mut batch = Batch::new();
-        batch
-            .put::<Proofs>(&(operation.instance, operation.kind, period), &stored)
-            .delete::<Outbox>(&operation.payload_hash(&self.genesis));
+        for (instance, kind) in operation.sides() {
+            batch.put::<Proofs>(&(instance, kind, period), &stored);
+        }
+        batch.delete::<Outbox>(&operation.payload_hash(&self.genesis));
         self.commit(batch).await
     }
 
@@ -393,7 +397,7 @@ impl Data {
         let unused = self.drop_content(instance, &mut batch)?;
         batch.put::<Assignments>(&instance, &signed);
         let part = part(assignment, &self.account);
-        self.commit_change(instance, batch).await?;
+        self.commit_changes([instance], batch).await?;
         self.lock().insert(instance, part);
         self.remove_blobs(unused.difference(&used)).await;
         Ok(())
@@ -405,7 +409,7 @@ impl Data {
         let unused = self.drop_content(instance, &mut batch)?;
         self.drop_feed(instance, &mut batch)?;
         batch.delete::<Assignments>(&instance);
-        self.commit_change(instance, batch).await?;
+        self.commit_changes([instance], batch).await?;
         self.lock().remove(&instance);
         self.remove_blobs(unused.iter()).await;
         Ok(())
@@ -460,6 +464,19 @@ fn put_account(batch: &mut Batch, session: &SessionId, account: &Account) {
         (None, 0) => batch.delete::<Unearned>(session),
         _ => batch.put::<Unearned>(session, &StoredUnearned { pending: pending.clone(), failures: *failures }),
     };
+}
+
+/// The instances that an operation changes.
+fn changed_by(operation: &Operation) -> impl Iterator<Item = InstanceId> + '_ {
+    operation.sides().map(|(instance, _)| instance)
+}
+
+/// Adds to the batch an operation, and what it changed.
+fn put_operation(batch: &mut Batch, hash: Hash, operation: &Operation, changes: &[Change]) {
+    for (instance, _) in operation.sides() {
+        batch.put::<Operations>(&(instance, hash), operation);
+    }
+    changes.iter().for_each(|change| feeds::note(batch, change));
 }
 
 /// Whether `account` serves the instance, and how many of its shards it holds.

@@ -167,6 +167,19 @@ impl Instances {
             let holders = self.serving(node, &assignment.assignment).await;
             return Err(ApiError::from(ErrorCode::NotServing).with(serde_json::json!({ "serving": holders })));
         }
+        self.read(node, token, assignment).await
+    }
+
+    /// What is needed to read an instance that need not be kept here: its state as it was placed is restored from the shards of its holders. What
+    /// changed since then only they know.
+    pub async fn placed(&self, node: &Node, id: InstanceId) -> Result<Held, ApiError> {
+        let token = self.token(node, id.token_type).await?;
+        let assignment = self.assignment(node, id).await?;
+        self.read(node, token, assignment).await
+    }
+
+    async fn read(&self, node: &Node, token: TokenType, assignment: Arc<SignedAssignment>) -> Result<Held, ApiError> {
+        let serving = &assignment.assignment.serving;
         let script = self.script(node, token.spec.script_hash, serving).await?;
         let state = self.state(node, &assignment.assignment).await?;
         Ok(Held { assignment, token, script, state })
@@ -343,6 +356,17 @@ impl Instances {
         let (serving, shards) = node.data.kept();
         node.metrics.serving.set(serving.len() as i64);
         node.metrics.shards.set(shards as i64);
+    }
+}
+
+/// Fails with `not_the_executor` if another node executes the instance's operations.
+pub(crate) async fn check_executor(node: &Node, held: &Held) -> Result<(), ApiError> {
+    match held.assignment.assignment.serving.first() {
+        Some(executor) if *executor != node.account => {
+            let executor = holder(node, executor).await;
+            Err(ApiError::from(ErrorCode::NotTheExecutor).with(serde_json::json!({ "executor": executor })))
+        }
+        _ => Ok(()),
     }
 }
 

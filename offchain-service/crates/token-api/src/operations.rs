@@ -3,6 +3,10 @@
 //!
 //! Each key operation of a token type is a value of every instance, under `operations.<name>`: how often it was executed, `"0"` at
 //! first. A script reads it like any value of its issuer, so a selection can say "already redeemed".
+//!
+//! A transfer is one record of two instances. The one is destroyed: no key operation is executed on it any more. The other is issued, to the owner
+//! that the record names; the issuer reserved it for exactly that exchange when he stored it, in the value `issue.from`. So what is destroyed once
+//! issues once, whichever nodes execute the operations of the two.
 
 use std::time::Duration;
 
@@ -10,14 +14,31 @@ use smartlayer_api_types::{
     rpc::{AnchorProof, Proof},
     ApiError, ErrorCode, Instance,
 };
+use smartlayer_grants::Principal;
 use smartlayer_network::messages::Gossip;
 use smartlayer_primitives::{
-    operation::Operation, payload::Payload, token::TokenType, Hash, InstanceId, OperationKind,
+    instance::InstanceState,
+    operation::{Operation, ISSUE, TRANSFER},
+    payload::Payload,
+    receipt::Issued,
+    token::TokenType,
+    Hash, InstanceId, OperationKind,
 };
 use std::sync::Arc;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::{feeds::ChangeKind, instances::Held, node::Node, paid::Settled, turns::Turns};
+use crate::{
+    access::OWNER,
+    feeds::{Change, ChangeKind, Turn},
+    instances::Held,
+    node::Node,
+    paid::Settled,
+    turns::Turns,
+};
+
+/// The issuer's value that says in exchange for which instance this one is issued: `tokenType/index`. It counts as it was placed: updates don't
+/// change it.
+const ISSUED_FROM: &str = "issue.from";
 
 /// How often operations that no commitment covers are told again.
 const REPEAT: Duration = Duration::from_secs(15);
@@ -36,45 +57,89 @@ impl Operations {
 
     /// Keeps an operation of this node together with the answer that it was paid for, and tells everyone.
     pub async fn executed(&self, node: &Node, operation: Operation, settled: &Settled) -> Result<(), ApiError> {
-        let mut turn = node.feeds.turn(operation.instance).await;
-        let change = turn.change(node, ChangeKind::Operation { kind: operation.kind })?;
-        node.data.executed(operation.clone(), settled.clone(), &change).await?;
-        turn.changed(change);
+        let (mut turns, changes) = changes(node, &operation).await?;
+        node.data.executed(&operation, settled, &changes).await?;
+        turns.iter_mut().zip(changes).for_each(|(turn, change)| turn.changed(change));
         node.metrics.operation("executed");
         tell(node, operation).await;
         Ok(())
     }
 
-    /// Takes in an operation that another node executed, if it is on an instance that is kept here.
+    /// Takes in an operation that another node executed, if it happened to an instance that is kept here.
     pub async fn heard(&self, node: &Node, operation: Operation) -> Result<(), ApiError> {
         let genesis = node.chain.genesis();
-        let Some(signed) = node.data.assignment(operation.instance).await? else { return Ok(()) };
-        if node.data.has_operation(&operation).await? {
+        let issued = operation.issued();
+        let source_is_kept = node.data.assignment(operation.instance).await?.is_some();
+        let issued_is_kept = match issued {
+            Some(issued) => node.data.assignment(issued.instance).await?.is_some(),
+            None => false,
+        };
+        if !(source_is_kept || issued_is_kept) || node.data.has_operation(&operation).await? {
             return Ok(());
         }
         let executor = &operation.receipt.receipt.node;
         let refuse = |why: &str| ApiError::new(ErrorCode::ProofInvalid, why);
-        if signed.assignment.serving.first() != Some(executor) {
-            return Err(refuse("not from the node that executes the instance's operations"));
-        }
-        let token = node.instances.token(node, operation.instance.token_type).await?;
-        if usize::from(operation.kind) >= token.spec.key_operations.len() {
-            return Err(refuse("the token type has no such key operation"));
-        }
         let registered = node.chain.node(executor).await.map_err(crate::chain::api_error)?;
         let key = registered.map(|n| n.service_key).ok_or_else(|| refuse("the executor is not registered"))?;
         if !operation.verify(&genesis, &key) {
             return Err(refuse("the receipt is not signed by the executor's service key"));
         }
-        let mut turn = node.feeds.turn(operation.instance).await;
-        let change = turn.change(node, ChangeKind::Operation { kind: operation.kind })?;
-        node.data.apply(operation, &change).await?;
-        turn.changed(change);
+        // From here on only registered nodes have anything looked up.
+        let signed = node.instances.assignment(node, operation.instance).await?;
+        if signed.assignment.serving.first() != Some(executor) {
+            return Err(refuse("not from the node that executes the instance's operations"));
+        }
+        let token = node.instances.token(node, operation.instance.token_type).await?;
+        let other = match issued {
+            Some(issued) => Some(node.instances.token(node, issued.instance.token_type).await?),
+            None => None,
+        };
+        if !operation.fits(&token.spec, other.as_ref().map(|token| &token.spec)) {
+            return Err(refuse("the token type has no such key operation"));
+        }
+        if let Some(issued) = issued {
+            if issued_is_kept {
+                let held = node.instances.held(node, issued.instance).await?;
+                if reserved_for(&held.state) != Some(operation.instance) {
+                    return Err(refuse("its issuer reserved the instance for another exchange"));
+                }
+                self.check_unissued(node, &held.token, issued.instance).await?;
+            }
+            // Of two transfers of one instance the one that came first counts.
+            self.check_alive(node, operation.instance).await?;
+        }
+        let (mut turns, changes) = changes(node, &operation).await?;
+        node.data.apply(&operation, &changes).await?;
+        turns.iter_mut().zip(changes).for_each(|(turn, change)| turn.changed(change));
         node.metrics.operation("applied");
         Ok(())
     }
 
-    /// The instance's values: the issuer's, as placed and as its updates changed them since, and how often each key operation was executed.
+    /// Fails with `destroyed` if a transfer destroyed the instance.
+    pub async fn check_alive(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
+        let done = node.data.operations(id).await?;
+        let transfer = done.iter().filter(|operation| operation.instance == id).find_map(Operation::issued);
+        let Some(Issued { instance: issued, .. }) = transfer else { return Ok(()) };
+        let (Instance { token_type, index }, gone) = (Instance::from(*issued), Instance::from(id));
+        let message = format!(
+            "instance {} of token type {} was destroyed, and instance {index} of token type {token_type} was issued for it",
+            gone.index, gone.token_type
+        );
+        let details = serde_json::json!({ "operation": TRANSFER, "issued": Instance::from(*issued) });
+        Err(ApiError::new(ErrorCode::Destroyed, message).with(details))
+    }
+
+    /// Fails with `already_issued` if the instance was issued by an operation that is known here.
+    pub async fn check_unissued(&self, node: &Node, token: &TokenType, id: InstanceId) -> Result<(), ApiError> {
+        let Some(kind) = token.spec.kind_of(ISSUE) else { return Ok(()) };
+        let done = node.data.operations(id).await?;
+        let Some(before) = done.iter().find(|operation| operation.did(id, kind)) else { return Ok(()) };
+        let details = serde_json::json!({ "source": Instance::from(before.instance) });
+        Err(ApiError::from(ErrorCode::AlreadyIssued).with(details))
+    }
+
+    /// The instance's values: the issuer's, as placed and as its updates changed them since; the owner if a transfer named him; and how often
+    /// each key operation was executed.
     pub async fn values(
         &self,
         node: &Node,
@@ -83,8 +148,13 @@ impl Operations {
         let mut values = node.feeds.values(node, held.state.instance, &held.state.values).await?;
         let done = node.data.operations(held.state.instance).await?;
         for (position, name) in held.token.spec.key_operations.iter().enumerate() {
-            let count = done.iter().filter(|o| usize::from(o.kind) == position).count();
+            let kind = u8::try_from(position).ok();
+            let count = done.iter().filter(|o| kind.is_some_and(|kind| o.did(held.state.instance, kind))).count();
             values.insert(format!("operations.{}", String::from_utf8_lossy(name)), count.to_string());
+        }
+        // Whom the owner gave it to, not even the issuer changes.
+        if let Some(issued) = done.iter().filter_map(Operation::issued).find(|i| i.instance == held.state.instance) {
+            values.insert(OWNER.into(), Principal::from(issued.owner.clone()).to_string());
         }
         Ok(values)
     }
@@ -143,15 +213,33 @@ impl Operations {
             return Ok(kept);
         }
         let query = AnchorProof::Operation { instance: Instance::from(id), kind, period, hash: None };
-        let fits = |leaf: &Operation| leaf.instance == id && leaf.kind == kind;
+        let fits = |leaf: &Operation| leaf.did(id, kind);
         Ok(node.anchors.operation(&*node.chain, query, fits).await?.answer)
     }
 }
 
 /// The position of a key operation's name in its token type.
 pub(crate) fn kind_of(token: &TokenType, name: &str) -> Option<OperationKind> {
-    let position = token.spec.key_operations.iter().position(|n| &n[..] == name.as_bytes())?;
-    u8::try_from(position).ok()
+    token.spec.kind_of(name)
+}
+
+/// For which instance the issuer reserved this one.
+pub(crate) fn reserved_for(placed: &InstanceState) -> Option<InstanceId> {
+    let (token_type, index) = placed.values.get(ISSUED_FROM)?.split_once('/')?;
+    Some(InstanceId { token_type: token_type.trim().parse().ok()?, index: index.trim().parse().ok()? })
+}
+
+/// What an operation changes, and the right to change it: always in the same order, so that no two wait for each other.
+async fn changes(node: &Node, operation: &Operation) -> Result<(Vec<Turn>, Vec<Change>), ApiError> {
+    let mut sides: Vec<_> = operation.sides().collect();
+    sides.sort_unstable();
+    let (mut turns, mut changes) = (Vec::new(), Vec::new());
+    for (instance, kind) in sides {
+        let mut turn = node.feeds.turn(instance).await;
+        changes.push(turn.change(node, ChangeKind::Operation { kind })?);
+        turns.push(turn);
+    }
+    Ok((turns, changes))
 }
 
 async fn tell(node: &Node, operation: Operation) {

@@ -107,7 +107,7 @@ impl Reading {
 
     /// Whether the token is on a contract.
     pub fn has_contract(&self, held: &Held) -> bool {
-        held.script.holding_contract().is_some_and(|contract| !contract.addresses.is_empty())
+        held.script.has_contract()
     }
 }
 

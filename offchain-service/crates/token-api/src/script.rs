@@ -37,6 +37,11 @@ impl Deref for Script {
 }
 
 impl Script {
+    /// Whether a contract says who holds the token.
+    pub fn has_contract(&self) -> bool {
+        self.holding_contract().is_some_and(|contract| !contract.addresses.is_empty())
+    }
+
     /// Reads a script, off the runtime's threads: a large one takes a while.
     pub async fn parse(bytes: Vec<u8>) -> Result<Arc<Self>, ApiError> {
         let parsed = tokio::task::spawn_blocking(move || {

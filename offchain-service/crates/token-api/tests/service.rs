@@ -493,7 +493,7 @@ async fn a_shard_holder_restores_what_it_is_asked_for_and_leaves_operations_to_t
 
     // The executor tells of an operation: it shows here. A forged one does not.
     let receipt = answer.receipt(&attributes()).receipt;
-    let executed = smartlayer_primitives::receipt::Executed { instance: INSTANCE, kind: 0 };
+    let executed = smartlayer_primitives::receipt::Executed::new(INSTANCE, 0);
     let receipt =
         smartlayer_primitives::receipt::Receipt { node: account(OTHER_NODE), operation: Some(executed), ..receipt };
     let signed = |by: u8| smartlayer_primitives::receipt::SignedReceipt {

@@ -4,7 +4,7 @@ use alloy_dyn_abi::TypedData;
 use alloy_primitives::{keccak256, B256};
 use codec::{Decode, Encode};
 use smartlayer_grants::{typed_data::*, *};
-use smartlayer_primitives::{payload::blake2_256, Hash};
+use smartlayer_primitives::{payload::blake2_256, Hash, InstanceId};
 
 use crate::common::*;
 
@@ -64,7 +64,7 @@ fn the_signing_payload_is_the_domain_and_the_scale_form() {
 }
 
 /// EIP-712's encoding, word by word from the published type strings.
-mod by_hand {
+pub mod by_hand {
     use super::*;
 
     pub fn word(number: u64) -> B256 {
@@ -90,7 +90,11 @@ mod by_hand {
     }
 
     pub fn instance() -> B256 {
-        let (kind, index) = (INSTANCE.token_type.into(), INSTANCE.index.into());
+        instance_of(INSTANCE)
+    }
+
+    pub fn instance_of(id: InstanceId) -> B256 {
+        let (kind, index) = (id.token_type.into(), id.index.into());
         hash(&[text("Instance(uint32 tokenType,uint32 index)"), word(kind), word(index)])
     }
 

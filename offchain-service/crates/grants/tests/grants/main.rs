@@ -4,3 +4,4 @@ mod common;
 mod forms;
 mod refusals;
 mod runs;
+mod transfers;

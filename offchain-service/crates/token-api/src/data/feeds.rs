@@ -42,7 +42,7 @@ impl Data {
             batch.put::<Updates>(&(instance, update.update.sequence), update);
         }
         changes.iter().for_each(|change| note(&mut batch, change));
-        self.commit_change(instance, batch).await
+        self.commit_changes([instance], batch).await
     }
 
     /// The kept changes of an instance from this number on, ascending.

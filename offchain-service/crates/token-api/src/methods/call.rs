@@ -6,7 +6,10 @@ use smartlayer_api_types::{
     ApiError, ErrorCode,
 };
 use smartlayer_primitives::{
-    operation::Operation, receipt::Executed, token::TokenType, InstanceId, OperationKind, TokenTypeId,
+    operation::{Operation, ISSUE, TRANSFER},
+    receipt::Executed,
+    token::TokenType,
+    InstanceId, OperationKind, TokenTypeId,
 };
 use smartlayer_token_script::Context;
 
@@ -14,7 +17,7 @@ use crate::{
     access::{self, Needed, Shown, Use},
     config::Class,
     evaluate::{self, Chains},
-    instances::{holder, Held},
+    instances::{check_executor, Held},
     node::Node,
     operations::kind_of,
     paid::Settled,
@@ -39,10 +42,13 @@ pub(super) async fn prepare(node: &Node, params: TokenCall, shown: Option<Shown>
     let _ = held.script.evaluate_action(&params.action, &params.inputs, &context).map_err(evaluate::action_error)?;
     let reading = Reading::new(&held, &params.reading)?;
     let kind = kind_of(&held.token, &params.action);
-    let executor = held.assignment.assignment.serving.first();
-    if let (Some(_), Some(executor)) = (kind, executor.filter(|e| **e != node.account)) {
-        let executor = holder(node, executor).await;
-        return Err(ApiError::from(ErrorCode::NotTheExecutor).with(serde_json::json!({ "executor": executor })));
+    if kind.is_some() {
+        if [TRANSFER, ISSUE].contains(&params.action.as_str()) {
+            let message = format!("{} is a side of a transfer: call token_transfer", params.action);
+            return Err(ApiError::new(ErrorCode::InvalidParams, message));
+        }
+        check_executor(node, &held).await?;
+        node.operations.check_alive(node, held.state.instance).await?;
     }
     let values = node.operations.values(node, &held).await?;
     let action = access::private_among(&held, &values, [params.action.as_str()]).pop_first();
@@ -73,6 +79,9 @@ impl CallWork {
             Some(turn) => Some(turn.lock().await),
             None => None,
         };
+        if kind.is_some() {
+            node.operations.check_alive(node, instance).await?;
+        }
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;
         let evaluation = held.script.evaluate_action(&params.action, &params.inputs, &context);
@@ -90,7 +99,7 @@ impl CallWork {
             transaction: transaction.map(|t| serde_json::to_value(t).unwrap_or(Value::Null)),
             blocks: chains.blocks().await,
         };
-        let executed = kind.map(|kind| Executed { instance, kind });
+        let executed = kind.map(|kind| Executed::new(instance, kind));
         // An answer that is too large fails here, before anything is recorded.
         let settled = settle(super::text(&result)?, executed)?;
         access::authorise(node, &held, &reading, shown.as_ref(), &needed, Use::Take).await?;

@@ -87,6 +87,12 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
             "CallResult",
         ),
         (
+            method::TOKEN_TRANSFER,
+            "Destroys an instance and issues another in exchange, at its owner's order; recorded, and can be proved from both sides",
+            transfer_schema(),
+            "Transferred",
+        ),
+        (
             method::TOKEN_TRANSACTION,
             "What an action's caller would send, simulated and priced, unsigned",
             object(
@@ -168,6 +174,15 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         (method::NODE_INFO, "This node and how it stands", none(), "NodeInfo"),
         (method::DISCOVER, "This document", none(), "OpenRPC"),
     ]
+}
+
+/// The owner's order, and the instance that it is sent to.
+fn transfer_schema() -> Value {
+    let mut schema = smartlayer_grants::transfer_schema();
+    schema["properties"]["instance"] = instance_schema();
+    schema["properties"]["reading"] = reading_schema();
+    schema["required"] = json!(["instance", "order", "signature"]);
+    schema
 }
 
 /// The document of this node.

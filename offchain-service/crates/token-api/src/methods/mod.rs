@@ -12,6 +12,7 @@ mod select;
 mod session;
 pub(crate) mod subscribe;
 mod transaction;
+mod transfer;
 mod trust;
 mod view;
 
@@ -21,6 +22,7 @@ pub(crate) use {
     describe::check_language,
     select::SelectWork,
     transaction::{estimate_error, TransactionWork},
+    transfer::TransferWork,
     view::ViewWork,
 };
 
@@ -66,6 +68,7 @@ pub(crate) const PAID: &[(&str, &[Class])] = &[
     (method::TOKEN_VIEW, &[Class::Query]),
     (method::TOKEN_TRANSACTION, &[Class::Call]),
     (method::TOKEN_CALL, &[Class::Call, Class::Operation]),
+    (method::TOKEN_TRANSFER, &[Class::Operation]),
 ];
 
 /// The methods that cost nothing and that only a WebSocket carries.
@@ -129,6 +132,8 @@ pub(crate) enum Work {
     Transaction(TransactionWork),
     /// An action.
     Call(CallWork),
+    /// Exchanging an instance for another.
+    Transfer(Box<TransferWork>),
 }
 
 impl Work {
@@ -141,6 +146,7 @@ impl Work {
             Self::View(work) => called(work.token()),
             Self::Transaction(work) => called(work.token()),
             Self::Call(work) => called(work.token()),
+            Self::Transfer(work) => called(work.token()),
         }
     }
 
@@ -150,6 +156,7 @@ impl Work {
             Self::Kept(..) | Self::Attributes(_) | Self::Select(_) | Self::View(_) => Class::Query,
             Self::Transaction(_) => Class::Call,
             Self::Call(work) => work.class(),
+            Self::Transfer(_) => Class::Operation,
         }
     }
 
@@ -163,6 +170,7 @@ impl Work {
             Self::View(work) => settle(work.run(node).await?, None),
             Self::Transaction(work) => settle(work.run(node).await?, None),
             Self::Call(work) => work.run(node, settle).await,
+            Self::Transfer(work) => work.run(node, settle).await,
         }
     }
 }
@@ -187,6 +195,7 @@ pub(crate) async fn prepare(node: &Node, name: &'static str, given: Option<Bytes
         method::TOKEN_VIEW => Ok(Work::View(view::prepare(node, params(given)?, key).await?)),
         method::TOKEN_TRANSACTION => Ok(Work::Transaction(transaction::prepare(node, params(given)?, shown).await?)),
         method::TOKEN_CALL => Ok(Work::Call(call::prepare(node, params(given)?, shown).await?)),
+        method::TOKEN_TRANSFER => Ok(Work::Transfer(Box::new(transfer::prepare(node, params(given)?).await?))),
         _ => Err(ErrorCode::MethodNotFound.into()),
     }
 }

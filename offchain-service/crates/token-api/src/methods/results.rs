@@ -103,6 +103,29 @@ pub(super) fn schemas() -> Map<String, Value> {
             ),
         ),
         (
+            "Transferred",
+            object(
+                json!({
+                    "instance": instance_schema(),
+                    "operation": number(),
+                    "issued": object(
+                        json!({
+                            "instance": instance_schema(),
+                            "kind": number(),
+                            "owner": {
+                                "oneOf": [
+                                    object(json!({ "ethereum": hex() }), &["ethereum"]),
+                                    object(json!({ "account": text() }), &["account"]),
+                                ],
+                            },
+                        }),
+                        &["instance", "kind", "owner"],
+                    ),
+                }),
+                &["instance", "operation", "issued"],
+            ),
+        ),
+        (
             "TransactionAnswer",
             object(
                 json!({
