@@ -289,7 +289,9 @@ pub enum InstanceCommand {
 Example:
   smartlayer --key issuer.key instance store --token 0 --index 7 --token-id 0x7 --values seat.json --script ticket.xml
 
-The values file is a JSON object of strings, for example {\"seat\": \"12A\"}.")]
+The values file is a JSON object of strings, for example {\"seat\": \"12A\"}. With --private holder.json the values in that file are encrypted
+before they leave this machine, with a key that is derived from yours and handed to the nodes that serve the instance; `smartlayer issuer
+unlock` hands it over again. Who may read them is for the token's owner to say: smartlayer grant.")]
     Store {
         #[command(flatten)]
         instance: InstanceArgs,
@@ -299,6 +301,9 @@ The values file is a JSON object of strings, for example {\"seat\": \"12A\"}.")]
         /// The issuer's values: a JSON object of strings
         #[arg(long, value_name = "FILE")]
         values: Option<PathBuf>,
+        /// Values that are sealed, for the token's owner: a JSON object of strings; only the nodes that serve the instance can open them
+        #[arg(long, value_name = "FILE")]
+        private: Option<PathBuf>,
         /// The token script, exactly as registered
         #[arg(long, value_name = "FILE")]
         script: PathBuf,

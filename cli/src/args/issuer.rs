@@ -23,15 +23,26 @@ Examples:
 $NODE is a node's URL. The key is that of the account that registered the token type. The updates of an instance are numbered; without
 --sequence the node is asked for the next number. An update that comes before the ones it follows waits for them. --reset replaces all
 values, those that were stored with the instance included; at the latest every 1000th update has to be one. Anyone can read what is
-published.
+published, but for private values: those are sealed, as with `smartlayer instance store --private`.
 
 The file is a JSON list, published in order:
   [{\"index\": 7, \"values\": {\"gate\": \"C3\", \"delay\": null}}, {\"index\": 8, \"reset\": true, \"values\": {\"gate\": \"A1\"}}]
-null removes a value; an update without an index is for --index.
+null removes a value; an update without an index is for --index. What is under \"private\" instead of \"values\" is sealed.
 
 A node answers only for instances that it keeps; `smartlayer instance show` names such nodes. Any anchor passes an update on, but keeps no
 count: give --sequence there.")]
     Publish(PublishArgs),
+    /// Hand the key to an instance's sealed values to the nodes that serve it, again
+    #[command(after_help = "\
+Example:
+  smartlayer --key issuer.key issuer unlock --token 0 --index 7
+
+Storing an instance with --private does it. It is needed again if all nodes that served the instance were lost at the same time, or a node says
+that it is locked, and after the first value was sealed by an update. The exit code is 1 if no node took the key.")]
+    Unlock {
+        #[command(flatten)]
+        instance: InstanceArgs,
+    },
     /// Show where the updates of an instance stand at a node that keeps it
     #[command(after_help = "\
 Example:
@@ -62,6 +73,10 @@ pub struct PublishArgs {
     /// Set a value; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
+    /// Set a value that only the nodes that serve the instance can read, and the owner lets others see; may be repeated. Other users of this
+    /// machine can see a command's arguments: a file's are safe from that
+    #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
+    pub set_private: Vec<(String, String)>,
     /// Remove a value; may be repeated
     #[arg(long, value_name = "NAME")]
     pub unset: Vec<String>,
@@ -69,7 +84,7 @@ pub struct PublishArgs {
     #[arg(long)]
     pub reset: bool,
     /// A JSON list of updates; - reads standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["set", "unset", "reset"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["set", "set_private", "unset", "reset"])]
     pub file: Option<PathBuf>,
 }
 

@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::{bail, Context as _, Result};
 use serde::Deserialize;
 use serde_json::json;
+use smartlayer_chain_client::ChainClient;
 use smartlayer_primitives::{assignment::Assignment, instance::InstanceState, payload::blake2_256, InstanceId};
-use smartlayer_sdk::{anchor_services, place_instance, Options, Payer, ServiceClient, TokenClient};
+use smartlayer_sdk::{anchor_services, place_instance, seal, Options, Payer, ServiceClient, TokenClient};
+use std::sync::Arc;
 
-use super::show::text;
+use super::{issuer::hand_over, show::text};
 use crate::{
     args::{InstanceArgs, InstanceCommand},
     context::{Context, TIMEOUT},
@@ -23,10 +25,15 @@ impl From<InstanceArgs> for InstanceId {
 
 pub async fn run(context: &Context, command: InstanceCommand) -> Result<Report> {
     match command {
-        InstanceCommand::Store { instance, token_id, values, script, anchor } => {
-            let values = values.map(|file| read_values(&file, instance.index)).transpose()?.unwrap_or_default();
+        InstanceCommand::Store { instance, token_id, values, private, script, anchor } => {
+            let index = instance.index;
+            let values = values.map(|file| read_values(&file, index)).transpose()?.unwrap_or_default();
+            let private = private.map(|file| read_values(&file, index)).transpose()?.unwrap_or_default();
+            if let Some(name) = private.keys().find(|name| values.contains_key(*name)) {
+                bail!("{name} is both among the values and among the private ones");
+            }
             let state = InstanceState { instance: instance.into(), token_id, values };
-            store(context, state, &script, anchor).await
+            store(context, state, private, &script, anchor).await
         }
         InstanceCommand::Show { instance } => show(context, instance.into()).await,
     }
@@ -61,7 +68,13 @@ fn read_values(file: &Path, index: u32) -> Result<BTreeMap<String, String>> {
     }
 }
 
-async fn store(context: &Context, state: InstanceState, script: &Path, anchor: Option<String>) -> Result<Report> {
+async fn store(
+    context: &Context,
+    mut state: InstanceState,
+    private: BTreeMap<String, String>,
+    script: &Path,
+    anchor: Option<String>,
+) -> Result<Report> {
     let key = context.key()?;
     let script_bytes =
         fs::read(script).with_context(|| format!("cannot read the token script {}", script.display()))?;
@@ -76,6 +89,9 @@ async fn store(context: &Context, state: InstanceState, script: &Path, anchor: O
     if token.spec.script_hash != blake2_256(&script_bytes) {
         bail!("{} is not the registered script; its hash has to be {:?}", script.display(), token.spec.script_hash);
     }
+    let instance = state.instance;
+    let has_private = !private.is_empty();
+    seal::add(&mut state.values, &seal::instance_key(&key, &chain.genesis_hash(), instance), instance, private)?;
     let anchors = match anchor {
         Some(url) => vec![ServiceClient::with_http(context.http.clone(), url)],
         None => anchor_services(&view, &context.http).await?,
@@ -102,7 +118,21 @@ async fn store(context: &Context, state: InstanceState, script: &Path, anchor: O
                     holders.version,
                     table(&["role", "node", "endpoint"], &rows)
                 );
-                return Ok(Report::new(serde_json::to_value(&holders)?, text));
+                let report = Report::new(serde_json::to_value(&holders)?, text);
+                if !has_private {
+                    return Ok(report);
+                }
+                let serving = holders.serving.iter().map(|holder| &holder.account);
+                let handed = hand_over(context, &chain, &key, instance, serving).await?;
+                // One is enough: the others ask it.
+                let some_took_it = handed.iter().any(|(_, outcome)| outcome.is_ok());
+                return match handed.into_iter().find_map(|(_, outcome)| outcome.err()) {
+                    Some(e) if !some_took_it => Err(anyhow::Error::from(e).context(format!(
+                        "instance {index} of token type {token_type} is stored, but no node that serves it took the key to its private values; \
+                         hand it over again with smartlayer issuer unlock"
+                    ))),
+                    _ => Ok(report),
+                };
             }
             Err(e) => failures.push(e),
         }
@@ -113,13 +143,17 @@ async fn store(context: &Context, state: InstanceState, script: &Path, anchor: O
     }
 }
 
-async fn show(context: &Context, instance: InstanceId) -> Result<Report> {
-    let chain = context.chain().await?;
+/// Who serves and holds an instance, attested by the anchors.
+pub(super) async fn assignment(chain: &ChainClient, instance: InstanceId) -> Result<Arc<Assignment>> {
     // Looking costs nothing, so any key does; this one signs nothing.
     let nobody = smartlayer_chain_client::Keypair::from_seed(&[0; 32]);
     let options = Options { timeout: TIMEOUT, ..Options::default() };
-    let tokens = TokenClient::new(Payer::new(chain.clone(), nobody), options);
-    let assignment = tokens.assignment(instance, true).await?;
+    Ok(TokenClient::new(Payer::new(chain.clone(), nobody), options).assignment(instance, true).await?)
+}
+
+async fn show(context: &Context, instance: InstanceId) -> Result<Report> {
+    let chain = context.chain().await?;
+    let assignment = assignment(&chain, instance).await?;
     let view = chain.finalized()?;
     let mut endpoints = BTreeMap::new();
     for node in assignment.serving.iter().chain(assignment.holdings.iter().map(|h| &h.node)) {

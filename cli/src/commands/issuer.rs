@@ -11,16 +11,17 @@ use std::{
 use anyhow::{bail, Context as _, Result};
 use serde::Deserialize;
 use serde_json::json;
-use smartlayer_primitives::InstanceId;
+use smartlayer_chain_client::{ChainClient, Keypair};
+use smartlayer_primitives::{AccountId, InstanceId};
 use smartlayer_sdk::{
-    api::rpc::{FeedState, PublishStatus},
-    issuer_feed, publish_update, ServiceClient, StateUpdate,
+    api::rpc::{FeedState, PublishStatus, Unlocked},
+    issuer_feed, publish_update, seal, ServiceClient, StateUpdate,
 };
 
 use crate::{
     args::{IssuerCommand, PublishArgs},
     context::Context,
-    output::{fields_text, Report},
+    output::{fields_text, table, Report},
 };
 
 /// The largest file of updates that is read, in bytes.
@@ -29,12 +30,60 @@ const MAX_FILE: u64 = 64 << 20;
 pub async fn run(context: &Context, command: IssuerCommand) -> Result<Report> {
     match command {
         IssuerCommand::Publish(args) => publish(context, args).await,
+        IssuerCommand::Unlock { instance } => unlock(context, instance.into()).await,
         IssuerCommand::Feed { node, instance } => {
             let service = ServiceClient::with_http(context.http.clone(), node);
             let state = issuer_feed(&service, instance.into()).await?;
             Ok(Report::object(serde_json::to_value(&state)?, &fields(&state)))
         }
     }
+}
+
+async fn unlock(context: &Context, instance: InstanceId) -> Result<Report> {
+    let key = context.key()?;
+    let chain = context.chain().await?;
+    let assignment = super::instance::assignment(&chain, instance).await?;
+    let handed = hand_over(context, &chain, &key, instance, &assignment.serving).await?;
+    let rows: Vec<_> = handed
+        .iter()
+        .map(|(node, outcome)| {
+            vec![node.to_string(), outcome.as_ref().map_or_else(ToString::to_string, |o| outcome_text(*o).into())]
+        })
+        .collect();
+    let nodes: Vec<_> = handed
+        .iter()
+        .map(|(node, outcome)| match outcome {
+            Ok(Unlocked { changed }) => json!({ "account": node, "changed": changed }),
+            Err(e) => json!({ "account": node, "error": e.to_string() }),
+        })
+        .collect();
+    let all_failed = handed.iter().all(|(_, outcome)| outcome.is_err());
+    let report = Report::new(json!({ "nodes": nodes }), table(&["node", "key"], &rows));
+    Ok(report.failing(all_failed))
+}
+
+fn outcome_text(Unlocked { changed }: Unlocked) -> &'static str {
+    match changed {
+        true => "took it",
+        false => "had it already",
+    }
+}
+
+/// Hands the key to an instance's sealed values to these nodes; says of each how that went.
+pub(super) async fn hand_over<'n>(
+    context: &Context,
+    chain: &ChainClient,
+    issuer: &Keypair,
+    instance: InstanceId,
+    nodes: impl IntoIterator<Item = &'n AccountId>,
+) -> Result<Vec<(AccountId, Result<Unlocked, smartlayer_sdk::Error>)>> {
+    let key = seal::instance_key(issuer, &chain.genesis_hash(), instance);
+    let mut handed = Vec::new();
+    for node in nodes {
+        context.say(&format!("handing the key to {node}"));
+        handed.push((node.clone(), seal::unlock(chain, &context.http, node, instance, &key).await));
+    }
+    Ok(handed)
 }
 
 fn fields(state: &FeedState) -> Vec<(&'static str, String)> {
@@ -58,6 +107,9 @@ struct Entry {
     /// New values by name; null removes one.
     #[serde(default)]
     values: BTreeMap<String, Option<String>>,
+    /// New values by name, to be sealed.
+    #[serde(default)]
+    private: BTreeMap<String, String>,
     #[serde(default)]
     reset: bool,
 }
@@ -69,9 +121,16 @@ async fn publish(context: &Context, args: PublishArgs) -> Result<Report> {
     let service = ServiceClient::with_http(context.http.clone(), args.node.clone());
     let mut next = BTreeMap::new();
     let (mut values, mut text) = (Vec::new(), String::new());
-    for Entry { index, values: set, reset } in entries {
+    for Entry { index, values: mut set, private, reset } in entries {
         let index = index.or(args.index).context("an update names no instance; give --index N")?;
         let instance = InstanceId { token_type: args.token, index };
+        let sealing = seal::instance_key(&key, &genesis, instance);
+        for (name, value) in private {
+            let sealed = sealing.seal(instance, &name, &value)?;
+            if set.insert(name.clone(), Some(sealed)).is_some() {
+                bail!("{name} is named twice");
+            }
+        }
         let sequence = match (next.get(&index), args.sequence) {
             (Some(sequence), _) => *sequence,
             (None, Some(sequence)) => sequence,
@@ -124,10 +183,16 @@ fn entries(args: &PublishArgs) -> Result<Vec<Entry>> {
             bail!("{name} is named twice");
         }
     }
-    if values.is_empty() && !args.reset {
+    let mut private = BTreeMap::new();
+    for (name, value) in &args.set_private {
+        if values.contains_key(name) || private.insert(name.clone(), value.clone()).is_some() {
+            bail!("{name} is named twice");
+        }
+    }
+    if values.is_empty() && private.is_empty() && !args.reset {
         bail!("nothing to publish: give --set NAME=VALUE, --unset NAME, --file FILE, or --reset to remove all values");
     }
-    Ok(vec![Entry { index: args.index, values, reset: args.reset }])
+    Ok(vec![Entry { index: args.index, values, private, reset: args.reset }])
 }
 
 fn read(file: &Path) -> Result<Vec<Entry>> {

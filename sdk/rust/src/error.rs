@@ -162,6 +162,8 @@ impl Error {
                             | Overloaded
                             | ShuttingDown
                             | NotServing
+                            | Locked
+                            | CatchingUp
                             | NotTheExecutor
                             | UnknownInstance
                             | ScriptUnavailable

@@ -6,7 +6,8 @@
 //! - [`prove`] shows from the chain's snapshot that an operation happened.
 //! - [`grant`] lets an owner grant a website private attributes and actions, and signs the website's calls.
 //! - [`transfer`] has a token instance destroyed and another issued in exchange, at the order of its owner.
-//! - [`place_instance`] stores a token instance, [`publish_update`] changes its values, for issuers.
+//! - [`place_instance`] stores a token instance, [`publish_update`] changes its values, [`seal`] keeps some of them from all but the nodes
+//!   that serve it; for issuers.
 //! - [`amount`] reads and writes `1.5SLT`.
 //!
 //! ```no_run
@@ -34,6 +35,7 @@ mod place;
 pub mod prove;
 mod publish;
 mod record;
+pub mod seal;
 mod service;
 mod socket;
 mod till;

@@ -36,7 +36,12 @@ async fn answer(shared: &Arc<Shared>, peer: PeerId, request: Request) -> Result<
         Request::Gaps { anchor, from_sequence } => gather::measurements_for(shared, &anchor, from_sequence)?,
         Request::Committed { period } => duty::committed_for(shared, period).await?,
         Request::Attest(request) => attest(shared, peer, *request).await?,
-        Request::Place(_) | Request::Shard { .. } | Request::State { .. } | Request::Updates { .. } => {
+        Request::Place(_)
+        | Request::Shard { .. }
+        | Request::State { .. }
+        | Request::Updates { .. }
+        | Request::InstanceKeys { .. }
+        | Request::Operations { .. } => {
             Response::refused(RefusalCode::Invalid, "this is an anchor, not a service node")
         }
     })

@@ -152,6 +152,10 @@ codes! {
     ChainUnavailable = 4063, "chain_unavailable", 200, "Ask again later; node_info shows since when it is gone.";
     /// The chain refused what the service submitted.
     ChainRefused = 4064, "chain_refused", 200, "The message gives the chain's reason.";
+    /// Values of the instance are sealed, and this node has not the key that opens them.
+    Locked = 4065, "locked", 200, "Ask another node in data.serving; if all are locked, the issuer has to hand the key over again.";
+    /// This node came to execute the instance's key operations just now.
+    CatchingUp = 4066, "catching_up", 200, "Ask again in a moment; it still asks the other holders what was executed before.";
 
     /// The request to store or update an instance is not signed by the token type's issuer.
     NotTheIssuer = 4080, "not_the_issuer", 200, "Sign the request with the account that registered the token type.";
@@ -178,6 +182,8 @@ codes! {
     UpdateTooFarAhead = 4103, "update_too_far_ahead", 200, "Publish the updates that data.missing names first.";
     /// No other service listens, so the update went nowhere.
     NotPassedOn = 4104, "not_passed_on", 200, "Publish to a node that serves the instance, or to another anchor.";
+    /// The key is not sealed to this node for this instance, or opens none of its values; the message says which.
+    KeyRefused = 4105, "key_refused", 200, "Seal the key to node_info's keyOffer, after what it opens was stored or published.";
 }
 
 impl ErrorCode {

@@ -54,6 +54,8 @@ pub mod method {
     pub const ISSUER_PUBLISH: &str = "issuer_publish";
     /// Free. Where an instance's updates stand: [`super::IssuerFeed`] → [`super::FeedState`].
     pub const ISSUER_FEED: &str = "issuer_feed";
+    /// Free. The key to an instance's sealed values, sealed to this node: [`super::IssuerUnlock`] → [`super::Unlocked`].
+    pub const ISSUER_UNLOCK: &str = "issuer_unlock";
     /// Free. The OpenRPC document of the service.
     pub const DISCOVER: &str = "rpc.discover";
     /// Anchors, free. Stores an instance in the network: [`super::PlaceInstance`] → [`super::Placed`].
@@ -780,6 +782,18 @@ pub struct NodeInfo {
     pub agreement_active: bool,
     /// Seconds since it started.
     pub uptime_seconds: u64,
+    /// Where issuers seal the keys to sealed values to.
+    pub key_offer: KeyOfferJson,
+}
+
+/// A node's public key for the keys to sealed values, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyOfferJson {
+    /// An X25519 public key (RFC 7748).
+    pub public_key: HexBytes,
+    /// By the service key over `sealed-values::KeyOffer`'s signing payload, which names the node too.
+    pub signature: SignatureJson,
 }
 
 /// How the connection to the chain is.
@@ -940,6 +954,24 @@ impl From<std::ops::RangeInclusive<u64>> for Numbers {
     fn from(range: std::ops::RangeInclusive<u64>) -> Self {
         Self { first: *range.start(), last: *range.end() }
     }
+}
+
+/// Parameters of `issuer_unlock`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IssuerUnlock {
+    /// The instance.
+    pub instance: Instance,
+    /// The instance's key, sealed to the node's `keyOffer`; 80 bytes.
+    pub key: HexBytes,
+}
+
+/// The answer of `issuer_unlock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unlocked {
+    /// Whether this node did not have the key before.
+    pub changed: bool,
 }
 
 /// Parameters of `issuer_feed`.

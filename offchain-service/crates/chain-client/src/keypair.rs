@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use hkdf::Hkdf;
+use sha2::Sha256;
 use smartlayer_primitives::{payload::Payload, AccountId, Hash, Signature};
 use sp_core::{sr25519, Pair};
 use zeroize::Zeroizing;
@@ -89,6 +91,16 @@ impl Keypair {
     /// Signs bytes.
     pub fn sign(&self, message: &[u8]) -> sr25519::Signature {
         self.0.sign(message)
+    }
+
+    /// A secret of its own for a purpose: HKDF-SHA-256 (RFC 5869) of this key. It says nothing of the key or of other purposes' secrets, and
+    /// is the same again for the same key.
+    pub fn derive_secret(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
+        let own = Zeroizing::new(self.0.to_raw_vec());
+        let mut secret = Zeroizing::new([0; 32]);
+        let derived = Hkdf::<Sha256>::new(None, &own).expand(purpose.as_bytes(), &mut *secret);
+        derived.expect("32 bytes are less than 255 hashes; qed");
+        secret
     }
 
     /// Signs a value under its domain, for the chain with this genesis hash.

@@ -21,6 +21,9 @@ use smartlayer_primitives::{
     sla::{SignedMeasurement, TestResult},
     AccountId, BlockNumber, Hash, InstanceId, Period, Signature,
 };
+use smartlayer_sealed_values::{SignedKeyOffer, HANDED_BYTES};
+use sp_core::ConstU32;
+use sp_runtime::BoundedVec;
 
 /// The largest request or response, encoded, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 8 << 20;
@@ -101,7 +104,29 @@ pub enum Request {
         /// From this number on.
         from: u64,
     },
+    /// Send the keys to this instance's sealed values, sealed to me: from node to node that serve it. Answered by [`Response::InstanceKeys`].
+    #[codec(index = 8)]
+    InstanceKeys {
+        /// Of which instance.
+        instance: InstanceId,
+        /// To whom to seal them; it is who asks.
+        offer: Box<SignedKeyOffer>,
+    },
+    /// Send the key operations that happened to this instance, by the order of their hashes, after this one: from holder to holder. Answered
+    /// by [`Response::Operations`].
+    #[codec(index = 9)]
+    Operations {
+        /// Of which instance.
+        instance: InstanceId,
+        /// After the operation with this hash, if not from the first on.
+        after: Option<Hash>,
+    },
 }
+
+/// Key operations, as many as one answer may bring.
+pub type Operations = BoundedVec<Operation, ConstU32<256>>;
+/// Keys to an instance's sealed values, each sealed to who asked.
+pub type SealedKeys = BoundedVec<[u8; HANDED_BYTES], ConstU32<4>>;
 
 /// What an anchor asks a node to keep.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
@@ -246,6 +271,12 @@ pub enum Response {
     /// An issuer's updates, ascending by number, unchecked; there may be more after them.
     #[codec(index = 10)]
     Updates(Updates),
+    /// Keys to an instance's sealed values.
+    #[codec(index = 11)]
+    InstanceKeys(SealedKeys),
+    /// Key operations, unchecked; if there are as many as fit, there may be more after them.
+    #[codec(index = 12)]
+    Operations(Operations),
 }
 
 /// Why something was not done.
@@ -404,7 +435,9 @@ impl Message for Request {
             | Self::Blob { .. }
             | Self::Gaps { .. }
             | Self::Committed { .. }
-            | Self::Updates { .. } => Ok(()),
+            | Self::Updates { .. }
+            | Self::InstanceKeys { .. }
+            | Self::Operations { .. } => Ok(()),
         }
     }
 }
@@ -430,7 +463,7 @@ impl Message for Response {
                 at_most("assignments", contents.assignments.len(), MAX_PROPOSED)
             }
             Self::Updates(updates) => Ok(updates.iter().try_for_each(|signed| signed.update.check())?),
-            Self::Done | Self::Agreed | Self::Attested(_) => Ok(()),
+            Self::Done | Self::Agreed | Self::Attested(_) | Self::InstanceKeys(_) | Self::Operations(_) => Ok(()),
         }
     }
 }

@@ -535,6 +535,8 @@ fn kind(request: &Request) -> &'static str {
         Request::Gaps { .. } => "gaps",
         Request::Committed { .. } => "committed",
         Request::Updates { .. } => "updates",
+        Request::InstanceKeys { .. } => "instance_keys",
+        Request::Operations { .. } => "operations",
     }
 }
 

@@ -4,7 +4,7 @@
 //! remembers of each grant, which is on disk before a call is answered.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -39,7 +39,7 @@ pub(crate) struct Grants(Turns<Hash>);
 /// Those of `names` that are for the owner of this instance: attributes, selections and actions.
 pub(crate) fn private_among<'n>(
     held: &Held,
-    values: &std::collections::BTreeMap<String, String>,
+    values: &BTreeMap<String, String>,
     names: impl IntoIterator<Item = &'n str>,
 ) -> BTreeSet<String> {
     let policy: BTreeSet<String> = values
@@ -50,6 +50,15 @@ pub(crate) fn private_among<'n>(
         return BTreeSet::new();
     }
     held.script.private_among(names, &policy)
+}
+
+/// Adds these names to what the issuer keeps for the owner.
+pub(crate) fn keep_for_owner(values: &mut BTreeMap<String, String>, names: BTreeSet<String>) {
+    if !names.is_empty() {
+        let policy = values.remove(POLICY);
+        let names = policy.into_iter().chain(names).collect::<Vec<_>>();
+        values.insert(POLICY.into(), names.join(","));
+    }
 }
 
 /// Whether the script itself keeps anything for the owner.
@@ -146,6 +155,7 @@ pub(crate) async fn authorise(
     let known = node.data.grant(id).await?;
     let revoked = node.data.revocations(grant.instance, &grant.owner).await?.covers(grant, &id);
     let permit = check(authorisation, &ask, &Known { revoked, ..known }, now()).map_err(refused)?;
+    node.seals.check_open(node, held).await?;
     if usage == Use::Take {
         node.data.use_grant(id, Known { revoked: false, ..permit.known }, permit.until).await?;
     }
@@ -235,6 +245,7 @@ fn refused(refusal: Refusal) -> ApiError {
     ApiError::new(ErrorCode::NotAuthorised, refusal.to_string()).with(details)
 }
 
-fn now() -> u64 {
+/// The time, in seconds since 1970.
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

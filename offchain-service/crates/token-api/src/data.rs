@@ -22,10 +22,11 @@ use smartlayer_primitives::{
     AccountId, Balance, Hash, InstanceId, OperationKind, Period, SessionId,
 };
 use smartlayer_promise_ledger::Account;
+use smartlayer_sealed_values::KeyId;
 use smartlayer_store::{Batch, Store, StoreError, Table};
 use tokio::sync::watch;
 
-use crate::{feeds::Change, paid::Settled};
+use crate::{access::now, feeds::Change, paid::Settled};
 
 macro_rules! tables {
     ($($(#[doc = $doc:literal])+ $table:ident = $name:literal: $key:ty => $value:ty;)+) => {
@@ -60,6 +61,10 @@ tables! {
     Grants = "grants": Hash => (Known, u64);
     /// What owners took back, by instance and the owner's hash.
     Revoked = "revoked": (InstanceId, Hash) => Revocations;
+    /// The instances whose operations this node came to execute and does not know all of yet, and since when, in seconds since 1970.
+    CatchingUp = "catching-up": InstanceId => u64;
+    /// The keys to instances' sealed values, wrapped, by instance and the key's name.
+    InstanceKeys = "instance-keys": (InstanceId, [u8; 8]) => Vec<u8>;
     /// Proofs of committed operations, by instance, kind and period.
     Proofs = "proofs": (InstanceId, OperationKind, Period) => StoredProof;
 }
@@ -299,6 +304,34 @@ impl Data {
         Ok(all.into_iter().map(|(_, operation)| operation).collect())
     }
 
+    /// The operations that happened to an instance, by their hashes, after this one; at most so many.
+    pub fn operations_after(
+        &self,
+        instance: InstanceId,
+        after: Option<Hash>,
+        most: usize,
+    ) -> Result<Vec<Operation>, ApiError> {
+        let range = (instance, after.unwrap_or_default())..=(instance, Hash::repeat_byte(0xff));
+        let all = self.store.range::<Operations>(range, most.saturating_add(1)).map_err(read)?;
+        let new = all.into_iter().filter(|((_, hash), _)| after != Some(*hash));
+        Ok(new.map(|(_, operation)| operation).take(most).collect())
+    }
+
+    /// Since when this node has been to execute the instance's operations without knowing what was executed before.
+    pub fn catching_up_since(&self, instance: InstanceId) -> Result<Option<u64>, ApiError> {
+        self.store.get::<CatchingUp>(&instance).map_err(read)
+    }
+
+    /// Keeps that what was executed before on the instance is known.
+    pub async fn caught_up(&self, instance: InstanceId) -> Result<(), ApiError> {
+        if self.catching_up_since(instance)?.is_none() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        batch.delete::<CatchingUp>(&instance);
+        self.commit(batch).await
+    }
+
     /// The operations of this node that no commitment covers.
     pub async fn outbox(&self) -> Result<Vec<Operation>, ApiError> {
         let all = self.store.range::<Outbox>(.., MAX_READ).map_err(read)?;
@@ -335,6 +368,44 @@ impl Data {
             leaf: HexBytes(stored.leaf),
             proof: HexBytes(stored.proof),
         }))
+    }
+
+    // Keys to sealed values
+
+    /// The key of this name to an instance's values, wrapped.
+    pub fn instance_key(&self, instance: InstanceId, id: KeyId) -> Result<Option<Vec<u8>>, ApiError> {
+        self.store.get::<InstanceKeys>(&(instance, id.0)).map_err(read)
+    }
+
+    /// The names of the kept keys to an instance's values.
+    pub fn instance_keys(&self, instance: InstanceId) -> Result<Vec<KeyId>, ApiError> {
+        let range = (instance, [0; 8])..=(instance, [0xff; 8]);
+        let all = self.store.range::<InstanceKeys>(range, MAX_READ).map_err(read)?;
+        Ok(all.into_iter().map(|((_, id), _)| KeyId(id)).collect())
+    }
+
+    /// Keeps a key to an instance's values, and forgets those that are not needed any more.
+    pub async fn keep_instance_key(
+        &self,
+        instance: InstanceId,
+        id: KeyId,
+        wrapped: Vec<u8>,
+        needed: &BTreeSet<KeyId>,
+    ) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        for old in self.instance_keys(instance)?.into_iter().filter(|old| !needed.contains(old)) {
+            batch.delete::<InstanceKeys>(&(instance, old.0));
+        }
+        batch.put::<InstanceKeys>(&(instance, id.0), &wrapped);
+        self.commit_changes([instance], batch).await
+    }
+
+    /// Adds to the batch that the keys to an instance's values go.
+    fn drop_keys(&self, instance: InstanceId, batch: &mut Batch) -> Result<(), ApiError> {
+        for id in self.instance_keys(instance)? {
+            batch.delete::<InstanceKeys>(&(instance, id.0));
+        }
+        Ok(())
     }
 
     // Instances
@@ -395,8 +466,18 @@ impl Data {
             used.insert(hash);
         }
         let unused = self.drop_content(instance, &mut batch)?;
+        // Nothing was executed before the first version.
+        let before = self.store.get::<Assignments>(&instance).map_err(read)?;
+        let executes = |signed: &SignedAssignment| signed.assignment.serving.first() == Some(&self.account);
+        if version > 1 && executes(&signed) && !before.as_ref().is_some_and(executes) {
+            batch.put::<CatchingUp>(&instance, &now());
+        }
         batch.put::<Assignments>(&instance, &signed);
         let part = part(assignment, &self.account);
+        // Who holds shards only has no business with the keys.
+        if !assignment.serving.contains(&self.account) {
+            self.drop_keys(instance, &mut batch)?;
+        }
         self.commit_changes([instance], batch).await?;
         self.lock().insert(instance, part);
         self.remove_blobs(unused.difference(&used)).await;
@@ -408,7 +489,8 @@ impl Data {
         let mut batch = Batch::new();
         let unused = self.drop_content(instance, &mut batch)?;
         self.drop_feed(instance, &mut batch)?;
-        batch.delete::<Assignments>(&instance);
+        self.drop_keys(instance, &mut batch)?;
+        batch.delete::<Assignments>(&instance).delete::<CatchingUp>(&instance);
         self.commit_changes([instance], batch).await?;
         self.lock().remove(&instance);
         self.remove_blobs(unused.iter()).await;

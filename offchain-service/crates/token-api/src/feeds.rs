@@ -22,7 +22,8 @@ use smartlayer_network::{
     messages::{Gossip, Request, Response},
     PublishError,
 };
-use smartlayer_primitives::{AccountId, InstanceId, OperationKind};
+use smartlayer_primitives::{assignment::Assignment, AccountId, InstanceId, OperationKind};
+use smartlayer_sealed_values::key_of;
 use tokio::sync::{broadcast, Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 
 use crate::{instances::node_peer, node::Node};
@@ -268,7 +269,9 @@ impl Feeds {
         if let Outcome::Refused(Refusal::Conflict(first)) = &offered.outcome {
             tracing::warn!(?instance, sequence = first.update.sequence, "an issuer signed two updates with one number");
         }
-        if has_gap {
+        // A new key comes from whoever the issuer gave it to.
+        let keys = signed.update.values.values().flatten().filter_map(|value| key_of(value));
+        if has_gap || keys.into_iter().any(|id| matches!(node.data.instance_key(instance, id), Ok(None))) {
             self.want(instance);
         }
         Ok(offered.outcome)
@@ -353,8 +356,16 @@ impl Feeds {
     }
 
     async fn attempt(&self, node: &Node, instance: InstanceId) {
+        let unlocked = node.seals.fetch(node, instance).await.unwrap_or_else(|e| {
+            tracing::debug!(?instance, error = %e, "could not ask for keys");
+            false
+        });
+        let operations = node.operations.fetch(node, instance).await.unwrap_or_else(|e| {
+            tracing::debug!(?instance, error = %e, "could not ask for operations");
+            false
+        });
         let caught_up = match self.catch_up(node, instance).await {
-            Ok(true) => {
+            Ok(true) if unlocked && operations => {
                 lock(&self.wanted).remove(&instance);
                 // One that came meanwhile may have left a gap, and found the instance wanted already.
                 self.state(node, instance).await.map(|state| state.missing.is_none())
@@ -385,15 +396,9 @@ impl Feeds {
     /// far as one of them knows.
     async fn catch_up(&self, node: &Node, instance: InstanceId) -> Result<bool, ApiError> {
         let Some(kept) = node.data.assignment(instance).await? else { return Ok(true) };
-        let mut others: Vec<&AccountId> = Vec::new();
-        let holders = kept.assignment.serving.iter().chain(kept.assignment.holdings.iter().map(|h| &h.node));
-        for account in holders.filter(|account| **account != node.account) {
-            if !others.contains(&account) {
-                others.push(account);
-            }
-        }
+        let others = other_holders(node, &kept.assignment);
         let mut answered = others.is_empty();
-        for account in others.into_iter().take(HOLDERS_ASKED) {
+        for account in others {
             let Some(peer) = node_peer(node, account).await else { continue };
             loop {
                 let from = self.state(node, instance).await?.applied.saturating_add(1);
@@ -439,6 +444,18 @@ impl Feeds {
         };
         Ok(complete.then_some(changes))
     }
+}
+
+/// The other nodes that keep an instance, those that serve it first; not more than are to be asked.
+pub(crate) fn other_holders<'a>(node: &Node, assignment: &'a Assignment) -> Vec<&'a AccountId> {
+    let mut others: Vec<&AccountId> = Vec::new();
+    let holders = assignment.serving.iter().chain(assignment.holdings.iter().map(|h| &h.node));
+    for account in holders.filter(|account| **account != node.account) {
+        if others.len() < HOLDERS_ASKED && !others.contains(&account) {
+            others.push(account);
+        }
+    }
+    others
 }
 
 /// Following what changes in the instances of a service node. Cheap to clone.

@@ -76,6 +76,11 @@ async fn answer(node: &Node, peer: PeerId, request: Request) -> Result<Response,
             Some(_) => Response::Updates(node.feeds.since(node, instance, from).await?),
             None => not_found(),
         },
+        Request::InstanceKeys { instance, offer } => node.seals.hand_over(node, peer, instance, &offer).await?,
+        Request::Operations { instance, after } => match node.data.assignment(instance).await? {
+            Some(_) => Response::Operations(node.operations.after(node, instance, after).await?),
+            None => not_found(),
+        },
         Request::Attest(_) | Request::Gaps { .. } | Request::Committed { .. } => {
             Response::refused(RefusalCode::Invalid, "this is a service node, not an anchor")
         }

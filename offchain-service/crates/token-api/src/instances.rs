@@ -343,7 +343,8 @@ impl Instances {
         })
     }
 
-    async fn serving(&self, node: &Node, assignment: &Assignment) -> Vec<Holder> {
+    /// The nodes that serve an instance, and where they answer; the first executes its operations.
+    pub async fn serving(&self, node: &Node, assignment: &Assignment) -> Vec<Holder> {
         let mut holders = Vec::new();
         for account in &assignment.serving {
             holders.push(holder(node, account).await);

@@ -49,6 +49,7 @@ mod payments;
 mod reading;
 mod ready;
 mod script;
+mod seals;
 mod service;
 mod sessions;
 mod settle;

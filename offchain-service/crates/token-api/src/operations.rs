@@ -4,6 +4,8 @@
 //! Each key operation of a token type is a value of every instance, under `operations.<name>`: how often it was executed, `"0"` at
 //! first. A script reads it like any value of its issuer, so a selection can say "already redeemed".
 //!
+//! Another node that comes to execute an instance's operations first asks the holders what was executed before, and executes nothing until then.
+//!
 //! A transfer is one record of two instances. The one is destroyed: no key operation is executed on it any more. The other is issued, to the owner
 //! that the record names; the issuer reserved it for exactly that exchange when he stored it, in the value `issue.from`. So what is destroyed once
 //! issues once, whichever nodes execute the operations of the two.
@@ -15,7 +17,7 @@ use smartlayer_api_types::{
     ApiError, ErrorCode, Instance,
 };
 use smartlayer_grants::Principal;
-use smartlayer_network::messages::Gossip;
+use smartlayer_network::messages::{Gossip, Operations as Told, Request, Response};
 use smartlayer_primitives::{
     instance::InstanceState,
     operation::{Operation, ISSUE, TRANSFER},
@@ -28,9 +30,9 @@ use std::sync::Arc;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
-    access::OWNER,
-    feeds::{Change, ChangeKind, Turn},
-    instances::Held,
+    access::{self, now, OWNER},
+    feeds::{other_holders, Change, ChangeKind, Turn},
+    instances::{node_peer, Held},
     node::Node,
     paid::Settled,
     turns::Turns,
@@ -42,6 +44,8 @@ const ISSUED_FROM: &str = "issue.from";
 
 /// How often operations that no commitment covers are told again.
 const REPEAT: Duration = Duration::from_secs(15);
+/// For how long, in seconds, a new executor waits for the commitments of operations that holders tell of and nothing proves yet.
+const PROVED_WITHIN: u64 = 600;
 
 /// Which instances an operation is being executed on.
 #[derive(Default)]
@@ -67,6 +71,68 @@ impl Operations {
 
     /// Takes in an operation that another node executed, if it happened to an instance that is kept here.
     pub async fn heard(&self, node: &Node, operation: Operation) -> Result<(), ApiError> {
+        match self.take_in(node, operation, false).await? {
+            true => Ok(()),
+            false => {
+                let why = "not from the node that executes the instance's operations";
+                Err(ApiError::new(ErrorCode::ProofInvalid, why))
+            }
+        }
+    }
+
+    /// What another holder is told of an instance: the operations after that with this hash.
+    pub async fn after(&self, node: &Node, id: InstanceId, after: Option<Hash>) -> Result<Told, ApiError> {
+        Ok(Told::truncate_from(node.data.operations_after(id, after, Told::bound())?))
+    }
+
+    /// Asks the other holders what happened to an instance before it was placed here. Returns whether that is known now: one of them answered,
+    /// and nothing is left that could still be proved.
+    pub async fn fetch(&self, node: &Node, id: InstanceId) -> Result<bool, ApiError> {
+        let Some(kept) = node.data.assignment(id).await? else { return Ok(true) };
+        let others = other_holders(node, &kept.assignment);
+        let (mut answered, mut unproved) = (others.is_empty(), false);
+        for account in others {
+            let Some(peer) = node_peer(node, account).await else { continue };
+            let mut after = None;
+            loop {
+                let Ok(Response::Operations(told)) =
+                    node.network.request(peer, Request::Operations { instance: id, after }).await
+                else {
+                    break;
+                };
+                answered = true;
+                let is_full = told.len() == Told::bound();
+                let last = told.last().map(|operation| operation.payload_hash(&node.chain.genesis()));
+                for operation in told.into_iter().filter(|operation| operation.sides().any(|(side, _)| side == id)) {
+                    match self.take_in(node, operation, true).await {
+                        Ok(taken) => unproved |= !taken,
+                        Err(e) if e.code == ErrorCode::ProofInvalid => {
+                            tracing::warn!(%peer, error = %e, "a holder told of a wrong operation");
+                        }
+                        Err(e) => {
+                            tracing::debug!(error = %e, "an operation can't be judged now");
+                            unproved = true;
+                        }
+                    }
+                }
+                // Whoever tells the same again tells nothing more.
+                if !is_full || last <= after {
+                    break;
+                }
+                after = last;
+            }
+        }
+        let waits = unproved && node.data.catching_up_since(id)?.is_some_and(|since| now() < since + PROVED_WITHIN);
+        if !answered || waits {
+            return Ok(false);
+        }
+        node.data.caught_up(id).await?;
+        Ok(true)
+    }
+
+    /// Takes in an operation that happened to an instance that is kept here. Returns false if it is from a node that does not execute the
+    /// instance's operations; if it may be one that did once, only a commitment that covers the operation shows it.
+    async fn take_in(&self, node: &Node, operation: Operation, once: bool) -> Result<bool, ApiError> {
         let genesis = node.chain.genesis();
         let issued = operation.issued();
         let source_is_kept = node.data.assignment(operation.instance).await?.is_some();
@@ -75,7 +141,7 @@ impl Operations {
             None => false,
         };
         if !(source_is_kept || issued_is_kept) || node.data.has_operation(&operation).await? {
-            return Ok(());
+            return Ok(true);
         }
         let executor = &operation.receipt.receipt.node;
         let refuse = |why: &str| ApiError::new(ErrorCode::ProofInvalid, why);
@@ -86,8 +152,8 @@ impl Operations {
         }
         // From here on only registered nodes have anything looked up.
         let signed = node.instances.assignment(node, operation.instance).await?;
-        if signed.assignment.serving.first() != Some(executor) {
-            return Err(refuse("not from the node that executes the instance's operations"));
+        if signed.assignment.serving.first() != Some(executor) && !(once && committed(node, &operation).await) {
+            return Ok(false);
         }
         let token = node.instances.token(node, operation.instance.token_type).await?;
         let other = match issued {
@@ -112,11 +178,20 @@ impl Operations {
         node.data.apply(&operation, &changes).await?;
         turns.iter_mut().zip(changes).for_each(|(turn, change)| turn.changed(change));
         node.metrics.operation("applied");
-        Ok(())
+        Ok(true)
+    }
+
+    /// Fails if no key operation can be executed on the instance: with `catching_up` while this node doesn't know what its predecessor
+    /// executed, with `destroyed` if a transfer destroyed it.
+    pub async fn check_executable(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
+        if node.data.catching_up_since(id)?.is_some() {
+            return Err(ErrorCode::CatchingUp.into());
+        }
+        self.check_alive(node, id).await
     }
 
     /// Fails with `destroyed` if a transfer destroyed the instance.
-    pub async fn check_alive(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
+    async fn check_alive(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
         let done = node.data.operations(id).await?;
         let transfer = done.iter().filter(|operation| operation.instance == id).find_map(Operation::issued);
         let Some(Issued { instance: issued, .. }) = transfer else { return Ok(()) };
@@ -138,8 +213,8 @@ impl Operations {
         Err(ApiError::from(ErrorCode::AlreadyIssued).with(details))
     }
 
-    /// The instance's values: the issuer's, as placed and as its updates changed them since; the owner if a transfer named him; and how often
-    /// each key operation was executed.
+    /// The instance's values: the issuer's, as placed and as its updates changed them since, opened as far as the keys are here; the owner if
+    /// a transfer named him; and how often each key operation was executed. What is sealed is for the owner.
     pub async fn values(
         &self,
         node: &Node,
@@ -152,6 +227,8 @@ impl Operations {
             let count = done.iter().filter(|o| kind.is_some_and(|kind| o.did(held.state.instance, kind))).count();
             values.insert(format!("operations.{}", String::from_utf8_lossy(name)), count.to_string());
         }
+        let sealed = node.seals.open(node, held.state.instance, &mut values);
+        access::keep_for_owner(&mut values, sealed);
         // Whom the owner gave it to, not even the issuer changes.
         if let Some(issued) = done.iter().filter_map(Operation::issued).find(|i| i.instance == held.state.instance) {
             values.insert(OWNER.into(), Principal::from(issued.owner.clone()).to_string());
@@ -180,14 +257,7 @@ impl Operations {
     /// After a new commitment: finds the proofs of pending operations that it covers, and keeps them.
     pub async fn collect_proofs(&self, node: &Node) -> Result<(), ApiError> {
         for operation in node.data.outbox().await? {
-            let hash = operation.payload_hash(&node.chain.genesis());
-            let query = AnchorProof::Operation {
-                instance: Instance::from(operation.instance),
-                kind: operation.kind,
-                period: None,
-                hash: Some(hash),
-            };
-            match node.anchors.operation(&*node.chain, query, |leaf| *leaf == operation).await {
+            match node.anchors.operation(&*node.chain, proof_of(node, &operation), |leaf| *leaf == operation).await {
                 Ok(proven) => {
                     node.data.committed(&operation, proven.answer).await?;
                     node.metrics.operation("committed");
@@ -215,6 +285,21 @@ impl Operations {
         let query = AnchorProof::Operation { instance: Instance::from(id), kind, period, hash: None };
         let fits = |leaf: &Operation| leaf.did(id, kind);
         Ok(node.anchors.operation(&*node.chain, query, fits).await?.answer)
+    }
+}
+
+/// Whether an anchor proves that a commitment covers the operation.
+async fn committed(node: &Node, operation: &Operation) -> bool {
+    node.anchors.operation(&*node.chain, proof_of(node, operation), |leaf| leaf == operation).await.is_ok()
+}
+
+/// What anchors are asked for the proof of this very operation.
+fn proof_of(node: &Node, operation: &Operation) -> AnchorProof {
+    AnchorProof::Operation {
+        instance: Instance::from(operation.instance),
+        kind: operation.kind,
+        period: None,
+        hash: Some(operation.payload_hash(&node.chain.genesis())),
     }
 }
 

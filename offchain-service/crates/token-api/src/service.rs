@@ -28,6 +28,7 @@ use crate::{
     node::Node,
     onboarding,
     ready::Readiness,
+    seals::Seals,
     settle, watchtowers,
 };
 
@@ -108,6 +109,7 @@ impl ServiceNode {
             operations: Default::default(),
             grants: Default::default(),
             feeds: Feeds::new(),
+            seals: Seals::new(&service_key, &account, &chain.genesis()),
             anchors: Anchors::new(http.clone()),
             answers: Default::default(),
             http,

@@ -235,7 +235,7 @@ async fn free_methods_tell_the_truth() {
         json!([{ "account": account(NODE).to_string(), "endpoint": "http://node.example/" }])
     );
     let discovered = world.free("rpc.discover", json!({})).await.result();
-    assert_eq!(discovered["methods"].as_array().unwrap().len(), 18);
+    assert_eq!(discovered["methods"].as_array().unwrap().len(), 20);
 }
 
 #[tokio::test]

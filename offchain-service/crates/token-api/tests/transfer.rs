@@ -29,7 +29,6 @@ use smartlayer_primitives::{
     AccountId, Hash, InstanceId, Signature, SLT,
 };
 
-const OWNER: u8 = 40;
 const BUYER: u8 = 41;
 /// What is given, what is issued for it, and what is issued for that.
 const TICKET: InstanceId = InstanceId { token_type: 0, index: 7 };

@@ -48,7 +48,7 @@ pub(super) async fn prepare(node: &Node, params: TokenCall, shown: Option<Shown>
             return Err(ApiError::new(ErrorCode::InvalidParams, message));
         }
         check_executor(node, &held).await?;
-        node.operations.check_alive(node, held.state.instance).await?;
+        node.operations.check_executable(node, held.state.instance).await?;
     }
     let values = node.operations.values(node, &held).await?;
     let action = access::private_among(&held, &values, [params.action.as_str()]).pop_first();
@@ -80,7 +80,7 @@ impl CallWork {
             None => None,
         };
         if kind.is_some() {
-            node.operations.check_alive(node, instance).await?;
+            node.operations.check_executable(node, instance).await?;
         }
         let chains = Chains::new(node);
         let context = reading.context(node, &held, &chains).await?;

@@ -171,6 +171,15 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
             "Published",
         ),
         (method::ISSUER_FEED, "Where the updates of an instance stand", instance(), "FeedState"),
+        (
+            method::ISSUER_UNLOCK,
+            "The key to an instance's sealed values, sealed to this node",
+            object(
+                json!({ "instance": instance_schema(), "key": { "type": "string", "pattern": "^0x[0-9a-f]{160}$" } }),
+                &["instance", "key"],
+            ),
+            "Unlocked",
+        ),
         (method::NODE_INFO, "This node and how it stands", none(), "NodeInfo"),
         (method::DISCOVER, "This document", none(), "OpenRPC"),
     ]

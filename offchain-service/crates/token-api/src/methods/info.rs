@@ -1,6 +1,9 @@
 //! `node_info`: this node and how it stands.
 
-use smartlayer_api_types::{rpc::NodeInfo, ApiError, Instance};
+use smartlayer_api_types::{
+    rpc::{KeyOfferJson, NodeInfo},
+    ApiError, HexBytes, Instance,
+};
 
 use crate::node::Node;
 
@@ -22,5 +25,9 @@ pub(super) async fn info(node: &Node) -> Result<NodeInfo, ApiError> {
         shards,
         agreement_active: agreement.is_some_and(|a| a.active_terms().is_some()),
         uptime_seconds: node.started.elapsed().as_secs(),
+        key_offer: KeyOfferJson {
+            public_key: HexBytes(node.seals.offer().offer.public_key.to_vec()),
+            signature: (&node.seals.offer().signature).into(),
+        },
     })
 }

@@ -58,6 +58,7 @@ pub(crate) const FREE: &[&str] = &[
     method::SESSION_CLOSE,
     method::ISSUER_PUBLISH,
     method::ISSUER_FEED,
+    method::ISSUER_UNLOCK,
     method::NODE_INFO,
     method::DISCOVER,
 ];
@@ -111,6 +112,11 @@ pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> 
         method::SESSION_STATE => answer(session::state(node, params(given)?).await?),
         method::SESSION_CLOSE => answer(settle::close(node, params(given)?).await?),
         method::ISSUER_PUBLISH => answer(publish::publish(node, params(given)?).await?),
+        method::ISSUER_UNLOCK => {
+            let rpc::IssuerUnlock { instance, key } = params(given)?;
+            let changed = node.seals.take(node, instance.into(), &key.0).await?;
+            answer(rpc::Unlocked { changed })
+        }
         method::ISSUER_FEED => answer(publish::feed(node, params(given)?).await?),
         method::NODE_INFO => answer(info::info(node).await?),
         method::DISCOVER => Ok(discover::document(node)),

@@ -214,6 +214,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                 &["instance", "sequence", "waiting", "sinceReset", "lastChange"],
             ),
         ),
+        ("Unlocked", object(json!({ "changed": yes_or_no() }), &["changed"])),
         (
             "NodeInfo",
             object(
@@ -221,6 +222,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                     "version": text(), "account": text(), "serviceKey": text(), "peerId": text(),
                     "addresses": list(text()), "chain": { "type": "object" }, "serving": list(instance_schema()),
                     "shards": number(), "agreementActive": yes_or_no(), "uptimeSeconds": number(),
+                    "keyOffer": object(json!({ "publicKey": hex(), "signature": { "type": "object" } }), &["publicKey", "signature"]),
                 }),
                 &["version", "account", "serviceKey", "peerId", "addresses", "chain", "serving", "shards"],
             ),

@@ -40,7 +40,7 @@ pub(super) async fn prepare(node: &Node, params: TokenTransfer) -> Result<Transf
     let held = node.instances.held(node, params.instance.into()).await?;
     check_executor(node, &held).await?;
     let kind = required(&held.token, held.state.instance, TRANSFER, "no-transfer-operation")?;
-    node.operations.check_alive(node, held.state.instance).await?;
+    node.operations.check_executable(node, held.state.instance).await?;
     let reading = Reading::new(&held, &params.reading)?;
     access::authorise_transfer(node, &held, &reading, &signed).await?;
     // Only now: nobody but the owner has another instance looked up.
@@ -76,7 +76,7 @@ impl TransferWork {
         // one order.
         let turns = [source.min(id), source.max(id)].map(|id| node.operations.turn(id));
         let _turns = (turns[0].lock().await, turns[1].lock().await);
-        node.operations.check_alive(node, source).await?;
+        node.operations.check_executable(node, source).await?;
         node.operations.check_unissued(node, &other, id).await?;
         access::authorise_transfer(node, &held, &reading, &signed).await?;
 

@@ -7,17 +7,13 @@ use crate::{common::*, contract};
 use alloy_primitives::Address;
 use serde_json::{json, Value};
 use smartlayer_api_types::{rpc::Outcome, rpc::Response, ErrorCode};
-use smartlayer_chain_client::Keypair;
 use smartlayer_ethereum::ChainId;
 use smartlayer_grants::{
-    request_hash, Audience, Authorisation, Grant, Principal, Revocation, Revoked, SignedRevocation, Statement,
-    StatementSignature, Use as UseOfGrant,
+    request_hash, Audience, Grant, Principal, Revocation, Revoked, SignedRevocation, Use as UseOfGrant,
 };
-use smartlayer_primitives::{Hash, InstanceId, Signature, SLT};
+use smartlayer_primitives::{Hash, InstanceId, SLT};
 use smartlayer_token_api::EvmConfig;
 
-const OWNER: u8 = 40;
-const WEBSITE: u8 = 41;
 const TOKEN: Address = Address::repeat_byte(0x70);
 
 /// A pass with a name on it that is for its owner, and a level that is not.
@@ -39,10 +35,6 @@ fn script(contract: &str) -> String {
 
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
-}
-
-fn sign(key: &Keypair, statement: &impl Statement) -> StatementSignature {
-    StatementSignature::Substrate(Signature::Sr25519(key.sign(&statement.signing_payload())))
 }
 
 fn principal(number: u8) -> Principal {
@@ -70,18 +62,11 @@ fn showing(method: &str, params: Value, grant: &Grant, sequence: u64) -> Vec<u8>
     signed(method, params, grant, sequence, |_| ())
 }
 
-fn signed(method: &str, mut params: Value, grant: &Grant, sequence: u64, change: impl Fn(&mut UseOfGrant)) -> Vec<u8> {
+fn signed(method: &str, params: Value, grant: &Grant, sequence: u64, change: impl Fn(&mut UseOfGrant)) -> Vec<u8> {
     let request = request_hash(method, params.as_object().unwrap()).unwrap();
     let mut usage = UseOfGrant { grant: grant.id(), node: account(NODE), sequence, issued_at: now(), request };
     change(&mut usage);
-    let authorisation = Authorisation {
-        signature: sign(&key(OWNER), grant),
-        use_signature: sign(&key(WEBSITE), &usage.on(&GENESIS)),
-        grant: grant.clone(),
-        usage,
-    };
-    params["authorisation"] = serde_json::to_value(authorisation).unwrap();
-    body(method, params)
+    signed_use(method, params, grant, usage)
 }
 
 fn instance() -> Value {
@@ -223,7 +208,8 @@ async fn a_grant_that_does_not_hold_is_refused_with_its_reason_before_anybody_pa
         revoke: Revoked::Grant(many.id()),
     };
     let by = |number: u8| {
-        let signed = SignedRevocation { signature: sign(&key(number), &revocation), revocation: revocation.clone() };
+        let signed =
+            SignedRevocation { signature: sign_statement(number, &revocation), revocation: revocation.clone() };
         serde_json::to_value(signed).unwrap()
     };
     assert_eq!(world.free("grant_revoke", by(WEBSITE)).await.code(), ErrorCode::NotAuthorised);

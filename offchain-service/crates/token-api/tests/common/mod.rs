@@ -21,6 +21,7 @@ use smartlayer_api_types::{
 };
 use smartlayer_chain_client::{BlockRef, Call, Error, Included, Keypair};
 use smartlayer_ethereum::ChainId;
+use smartlayer_grants::{request_hash, Authorisation, Grant, Statement, StatementSignature, Use};
 use smartlayer_network::{
     messages::{Content, Placement, Request as PeerRequest, Response as PeerResponse},
     Network,
@@ -42,7 +43,7 @@ use smartlayer_primitives::{
     session::{Payee, Session},
     sla::Template,
     token::{Redundancy, TokenSpec, TokenType},
-    AccountId, Balance, Hash, InstanceId, Period, SessionId, TemplateId, TokenTypeId, SLT,
+    AccountId, Balance, Hash, InstanceId, Period, SessionId, Signature, TemplateId, TokenTypeId, SLT,
 };
 use smartlayer_store::Store;
 use smartlayer_token_api::{record_validator, Chain, Changes, Config, EvmConfig, Parts, ServiceNode, Status};
@@ -91,6 +92,8 @@ pub const OTHER_NODE: u8 = 12;
 pub const PAYER: u8 = 20;
 pub const SIGNER: u8 = 21;
 pub const ISSUER: u8 = 30;
+pub const OWNER: u8 = 40;
+pub const WEBSITE: u8 = 41;
 const ANCHORS: [u8; 4] = [1, 2, 3, 4];
 
 /// A chain that does what the test says.
@@ -642,6 +645,28 @@ pub fn certificate(set: &AnchorSet, hash: Hash, signers: usize) -> QuorumCertifi
     let message = attestation(&GENESIS, hash);
     let keys = ANCHORS.iter().map(|n| key(*n)).take(signers);
     set.certificate(keys.map(|k| (set.position(&k.account()).unwrap(), k.sign(&message))))
+}
+
+/// A request that shows the owner's grant to the website, and this use of it, whatever request it names.
+pub fn showing_use(method: &str, params: Value, grant: &Grant, usage: Use) -> Vec<u8> {
+    let request = request_hash(method, params.as_object().unwrap()).unwrap();
+    signed_use(method, params, grant, Use { request, ..usage })
+}
+
+/// The same with the request that the use names.
+pub fn signed_use(method: &str, mut params: Value, grant: &Grant, usage: Use) -> Vec<u8> {
+    let authorisation = Authorisation {
+        signature: sign_statement(OWNER, grant),
+        use_signature: sign_statement(WEBSITE, &usage.on(&GENESIS)),
+        grant: grant.clone(),
+        usage,
+    };
+    params["authorisation"] = serde_json::to_value(authorisation).unwrap();
+    body(method, params)
+}
+
+pub fn sign_statement(by: u8, statement: &impl Statement) -> StatementSignature {
+    StatementSignature::Substrate(Signature::Sr25519(key(by).sign(&statement.signing_payload())))
 }
 
 /// Waits until something holds.

@@ -1,7 +1,5 @@
 //! Issuers' updates between service nodes: published, gossiped, asked for, kept, and refused.
 
-mod common;
-
 use std::{
     collections::HashMap,
     sync::{
@@ -11,12 +9,10 @@ use std::{
     time::Duration,
 };
 
-use common::*;
 use prometheus_client::registry::Registry;
 use serde_json::{json, Value};
 use smartlayer_api_types::{
-    rpc::{IssuerPublish, Outcome, Response},
-    x402::{self, PaymentPayload},
+    rpc::{IssuerPublish, Outcome},
     ErrorCode,
 };
 use smartlayer_issuer_feed::{SignedUpdate, StateUpdate};
@@ -25,16 +21,11 @@ use smartlayer_network::{
     Network,
 };
 use smartlayer_primitives::{SessionId, SLT};
-use smartlayer_store::Store;
-use smartlayer_token_api::{
-    record_validator, Change, ChangeKind, Changes, Config, EvmConfig, Parts, RunError, ServiceNode,
-};
-use tokio::sync::{broadcast, watch};
+use smartlayer_token_api::{Change, ChangeKind};
+use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-/// The service key of the other node.
-const OTHER_SERVICE: u8 = 13;
-const SOON: Duration = Duration::from_secs(20);
+use crate::{common::*, Second, OTHER_SERVICE, SOON};
 
 fn update_by(signer: u8, sequence: u64, reset: bool, values: &[(&str, Option<&str>)]) -> SignedUpdate {
     let values = values.iter().map(|(n, v)| ((*n).to_owned(), v.map(str::to_owned))).collect();
@@ -63,84 +54,11 @@ async fn next(changes: &mut broadcast::Receiver<Change>) -> Change {
     tokio::time::timeout(SOON, changes.recv()).await.expect("a change comes").unwrap()
 }
 
-/// A second service node beside that of the [`World`].
-struct Second {
-    network: Network,
-    url: String,
-    changes: Changes,
-    stop: CancellationToken,
-    running: tokio::task::JoinHandle<Result<(), RunError>>,
-    network_stopped: tokio::task::JoinHandle<()>,
-}
-
-impl Second {
-    async fn start(world: &World, dir: &std::path::Path) -> Self {
-        let mut config = Config::default();
-        config.rpc.listen = "127.0.0.1:0".parse().unwrap();
-        config.onboarding.enabled = false;
-        config.onboarding.claim_rewards = false;
-        let evm = ethereum(world.ethereum_fails.clone()).await;
-        config.evm = vec![EvmConfig::new(smartlayer_ethereum::ChainId(31337), vec![evm])];
-        let (anchors, set) = watch::channel(world.chain.change(|s| s.anchors.clone()));
-        let mut network_config = smartlayer_network::Config::new(
-            smartlayer_network::keypair([101; 32]),
-            GENESIS,
-            record_validator(set, GENESIS),
-        );
-        network_config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-        network_config.bootstrap = world.network.wait_for_addresses().await;
-        let mut registry = Registry::default();
-        let (network, runner, inbound) = smartlayer_network::new(network_config, &mut registry).unwrap();
-        let stop = CancellationToken::new();
-        let network_stopped = tokio::spawn(runner.run(stop.clone()));
-        world.chain.register(account(OTHER_NODE), account(OTHER_SERVICE), &network);
-        let parts = Parts {
-            config,
-            account: account(OTHER_NODE),
-            service_key: key(OTHER_SERVICE),
-            account_key: None,
-            chain: world.chain.clone(),
-            network: network.clone(),
-            inbound,
-            store: Store::open(dir).unwrap(),
-            anchors,
-        };
-        let node = ServiceNode::start(parts, &mut registry).await.unwrap();
-        let url = format!("http://{}", node.address());
-        let changes = node.changes();
-        let running = tokio::spawn(node.run(stop.clone()));
-        network.wait_for_peers(1, SOON).await.unwrap();
-        for address in network.wait_for_addresses().await {
-            world.anchor.dial(address).await;
-        }
-        Self { network, url, changes, stop, running, network_stopped }
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(5), self.running).await.expect("stops in time").unwrap().unwrap();
-        self.network_stopped.await.unwrap();
-    }
-
-    /// The gate, as a paying caller reads it here.
-    async fn gate(&self, world: &World, session: SessionId, cumulative: u128) -> Value {
-        let request = attributes_named(&["gate"]);
-        let terms = x402::SessionTerms {
-            genesis: GENESIS,
-            node: account(OTHER_NODE),
-            service_key: account(OTHER_SERVICE),
-            promise_domain: String::new(),
-            min_deposit: Default::default(),
-            session_state: None,
-        };
-        let paid = PaymentPayload::new(&x402::offer(&terms, PRICE, 30), &promise(session, cumulative, &request));
-        let post = world.http.post(&self.url).header("content-type", "application/json").body(request);
-        let answer = post.header(x402::PAYMENT_SIGNATURE, x402::encode_header(&paid)).send().await.unwrap();
-        let response: Response = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        match response.outcome {
-            Outcome::Result(result) => result["attributes"]["gate"].clone(),
-            Outcome::Error(e) => panic!("{e:?}"),
-        }
+/// The gate, as a paying caller reads it at the other node.
+async fn gate_there(second: &Second, world: &World, session: SessionId, cumulative: u128) -> Value {
+    match second.paid(world, attributes_named(&["gate"]), session, cumulative).await.outcome {
+        Outcome::Result(result) => result["attributes"]["gate"].clone(),
+        Outcome::Error(e) => panic!("{e:?}"),
     }
 }
 
@@ -173,14 +91,14 @@ async fn an_update_reaches_the_other_holder_and_changes_what_it_answers() {
     let second = Second::start(&world, dir.path()).await;
     place_at_both(&world, Some(&second)).await;
     let session = world.chain.open_session(&account(OTHER_NODE), 0, SLT);
-    assert_eq!(second.gate(&world, session, PRICE).await, "B12");
+    assert_eq!(gate_there(&second, &world, session, PRICE).await, "B12");
 
     let mut told = second.changes.subscribe();
     let published = world.free("issuer_publish", publication(&gate(1, "C3"))).await.result();
     let expected = json!({ "instance": { "tokenType": 0, "index": 7 }, "sequence": 1, "status": "applied" });
     assert_eq!(published, expected);
     assert_eq!(next(&mut told).await, update_change(1, 1, Some(&["gate"])));
-    assert_eq!(second.gate(&world, session, 2 * PRICE).await, "C3");
+    assert_eq!(gate_there(&second, &world, session, 2 * PRICE).await, "C3");
 
     // While the other node is down it misses one; when it is back it asks.
     second.stop().await;
@@ -190,7 +108,7 @@ async fn an_update_reaches_the_other_holder_and_changes_what_it_answers() {
     if second.changes.since(INSTANCE, 1).await.unwrap() == Some(vec![]) {
         assert_eq!(next(&mut told).await, update_change(2, 2, Some(&["gate"])));
     }
-    assert_eq!(second.gate(&world, session, 3 * PRICE).await, "D4");
+    assert_eq!(gate_there(&second, &world, session, 3 * PRICE).await, "D4");
     second.stop().await;
 }
 
@@ -217,7 +135,7 @@ async fn a_new_holder_asks_for_what_was_said_since() {
         assert_eq!(next(&mut told).await, update_change(sequence - 69, sequence, Some(&["gate"])));
     }
     let session = world.chain.open_session(&account(OTHER_NODE), 0, SLT);
-    assert_eq!(second.gate(&world, session, PRICE).await, "F200");
+    assert_eq!(gate_there(&second, &world, session, PRICE).await, "F200");
     second.stop().await;
 }
 
