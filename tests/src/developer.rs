@@ -1,5 +1,5 @@
 //! What a dApp developer and an issuer do with a token of their own: discover it, wait for a gate, ask for what is private, follow what
-//! changes, and check an answer offline.
+//! changes, exchange it for another, and check answers offline.
 
 use std::{
     fs,
@@ -29,6 +29,8 @@ use crate::{
 
 /// Where the pass's contract is. It answers every call with the first word of its storage, and `ownerOf` with the second.
 const CONTRACT: &str = "0x7070707070707070707070707070707070707070";
+/// Whose name is sealed in the pass.
+const HOLDER: &str = "Ada Lovelace";
 const CODE: &str = "0x60003560e01c636352211e145460005260206000f3";
 /// How long anything that depends on blocks may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -70,14 +72,17 @@ pub async fn tell(network: &LocalNetwork, teller: &Teller) -> Result<()> {
     teller.say("its action was refused while the contract was closed, and done once it was open");
     pass.owner_grants(teller).await?;
     pass.update_travels(teller).await?;
-    pass.answer_is_checked_offline(teller).await
+    let exchanged = exchange(network, teller).await?;
+    pass.answers_are_checked_offline(&exchanged, teller).await
 }
 
 async fn publish(network: &LocalNetwork) -> Result<Pass<'_>> {
     let file = network.dir.join("pass.tsml");
     fs::write(&file, script(network.evm.chain_id))?;
     let values = network.dir.join("pass.json");
-    fs::write(&values, json!({ "holder": "Ada Lovelace", "seat": "1A" }).to_string())?;
+    fs::write(&values, json!({ "seat": "1A" }).to_string())?;
+    let private = network.dir.join("pass.private.json");
+    fs::write(&private, json!({ "holder": HOLDER }).to_string())?;
     rpc::call(&network.evm.url, "anvil_setCode", json!([CONTRACT, CODE])).await?;
     let issuer = network.user("Issuer")?;
     let path = |path: &Path| path.to_str().map(str::to_owned).context("a path in UTF-8");
@@ -88,9 +93,10 @@ async fn publish(network: &LocalNetwork) -> Result<Pass<'_>> {
     let registered = issuer.run(&[&register[..], &redundancy].concat()).await?;
     let token_type = u32::try_from(registered["tokenType"].as_u64().context("the token type's number")?)?;
     let token = token_type.to_string();
-    let (values, anchor) = (path(&values)?, &network.anchors[0].endpoints.http);
+    let (values, private, anchor) = (path(&values)?, path(&private)?, &network.anchors[0].endpoints.http);
     let store = ["instance", "store", "--token", &token, "--index", "1", "--token-id", "5", "--values", &values];
-    issuer.run(&[&store[..], &["--script", &script, "--anchor", anchor]].concat()).await?;
+    let rest = ["--private", &private, "--script", &script, "--anchor", anchor];
+    issuer.run(&[&store[..], &rest].concat()).await?;
 
     let instance = InstanceId { token_type, index: 1 };
     let dapp = network.key("Dapp")?;
@@ -191,13 +197,19 @@ impl Pass<'_> {
         // The node looks for a new block once a second.
         wait_until("the owner's grant is taken", PATIENCE, || async {
             match granted.call::<Value>(self.instance, "token_attributes", read.clone()).await {
-                Ok(answered) => Ok(answered.paid.result["attributes"]["holder"] == "Ada Lovelace"),
+                Ok(answered) => Ok(answered.paid.result["attributes"]["holder"] == HOLDER),
                 Err(Error::Api { error, .. }) if error.code == ErrorCode::NotAuthorised => Ok(false),
                 Err(e) => Err(e.into()),
             }
         })
         .await?;
         teller.say("the name on it was refused to everybody, and answered to whom its owner's wallet granted it");
+        for (folder, known) in [("services", "sealed:1:"), ("logs", "placed here")] {
+            let folder = self.network.dir.join(folder);
+            ensure!(occurs(&folder, known)?, "{} is not where the services keep what they have", folder.display());
+            ensure!(!occurs(&folder, HOLDER)?, "the sealed name is in {}", folder.display());
+        }
+        teller.say("and it lies in no file of any node or anchor but sealed");
         Ok(())
     }
 
@@ -231,28 +243,32 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// A saved answer and its proof hold against a snapshot, with no chain in reach; a changed one does not.
-    async fn answer_is_checked_offline(&self, teller: &Teller) -> Result<()> {
+    /// Saved answers and their proofs hold against a snapshot, with no chain in reach; a changed one does not.
+    async fn answers_are_checked_offline(&self, exchanged: &str, teller: &Teller) -> Result<()> {
         let user = self.network.user("User")?;
         let saved = self.saved();
-        wait_until("a commitment covers the entry, and its proof is kept", PATIENCE, || async {
-            match user.run(&["prove", "--save", &saved]).await {
-                Ok(_) => Ok(true),
-                Err(e) if e.to_string().contains("commit") => Ok(false),
-                Err(e) => Err(e),
-            }
-        })
-        .await?;
+        for saved in [&saved, exchanged] {
+            wait_until("a commitment covers the operation, and its proof is kept", PATIENCE, || async {
+                match user.run(&["prove", "--save", saved]).await {
+                    Ok(_) => Ok(true),
+                    Err(e) if e.to_string().contains("commit") => Ok(false),
+                    Err(e) => Err(e),
+                }
+            })
+            .await?;
+        }
         let snapshot = self.network.dir.join("snapshot.json").display().to_string();
         wait_until("the commitment is final, and in the snapshot", PATIENCE, || async {
             user.run(&["snapshot", "--out", &snapshot]).await?;
-            Ok(user.run(&["verify", &saved, "--snapshot", &snapshot]).await.is_ok())
+            Ok(user.run(&["verify", exchanged, "--snapshot", &snapshot]).await.is_ok())
         })
         .await?;
         // Offline: a chain that nobody can reach.
         let offline = crate::cli::User::new("ws://127.0.0.1:9", &user.account, &user.key, Path::new(&self.network.dir));
         let verified = offline.run(&["verify", &saved, "--snapshot", &snapshot]).await?;
         ensure!(verified.to_string().contains("period"), "{verified}");
+        let verified = offline.run(&["verify", exchanged, "--snapshot", &snapshot]).await?;
+        ensure!(verified.to_string().contains("issued instance 2"), "{verified}");
         let changed = PathBuf::from(&saved).with_extension("changed");
         let text = fs::read_to_string(&saved)?;
         let tampered = text.replacen("enter", "leave", 1);
@@ -264,10 +280,79 @@ impl Pass<'_> {
             "a changed answer verifies"
         );
         teller.say(
-            "the entry's answer, receipt and inclusion in a commitment were verified offline; a changed one was not",
+            "the entry's and the exchange's answer, receipt and inclusion in a commitment were verified offline; a changed one was not",
         );
         Ok(())
     }
+}
+
+/// A voucher on no contract, which tells whose it is.
+const VOUCHER: &str = r#"<ts:token xmlns:ts="http://tokenscript.org/2024/01/tokenscript" name="Voucher">
+  <ts:attribute name="whose"><ts:origins><ts:data ref="token.owner" as="utf8"/></ts:origins></ts:attribute>
+  <ts:attribute name="issued"><ts:origins><ts:data ref="operations.issue" as="uint"/></ts:origins></ts:attribute>
+</ts:token>
+"#;
+
+/// The owner of a voucher has it exchanged for the one that the issuer reserved for it, and gives that to somebody. Returns the file with the
+/// saved answer.
+async fn exchange(network: &LocalNetwork, teller: &Teller) -> Result<String> {
+    let in_dir = |name: &str| network.dir.join(name).display().to_string();
+    let (script, saved) = (in_dir("voucher.tsml"), in_dir("exchanged.json"));
+    fs::write(&script, VOUCHER)?;
+    let (issuer, owner, buyer) = (network.user("Issuer")?, network.user("Dapp")?, network.user("User")?);
+    let uri = format!("file://{script}");
+    let register = ["token", "register", "--script", &script, "--uri", &uri];
+    let operations = ["--key-operation", "transfer", "--key-operation", "issue"];
+    let redundancy = ["--serving", "2", "--shards", "3", "--threshold", "2", "--periods", "1000"];
+    let registered = issuer.run(&[&register[..], &operations, &redundancy].concat()).await?;
+    let token = registered["tokenType"].as_u64().context("the token type's number")?;
+    let number = token.to_string();
+    let values = [json!({ "token.owner": owner.account }), json!({ "issue.from": format!("{token}/1") })];
+    for (index, values) in ["1", "2"].into_iter().zip(values) {
+        let file = in_dir(&format!("voucher-{index}.json"));
+        fs::write(&file, values.to_string())?;
+        let store = ["instance", "store", "--token", &number, "--index", index, "--token-id", index];
+        let rest = ["--values", &file, "--script", &script, "--anchor", &network.anchors[0].endpoints.http];
+        issuer.run(&[&store[..], &rest].concat()).await?;
+    }
+
+    let transfer = ["transfer", "--token", &number, "--index", "1", "--issued-index", "2", "--to", &buyer.account];
+    let transfer = [&transfer[..], &["--open", "1SLT", "--save", &saved]].concat();
+    let refused = buyer.run(&[&transfer[..transfer.len() - 2], &["--minutes", "5"]].concat()).await;
+    ensure!(refused.is_err_and(|e| e.to_string().contains("owner")), "somebody else gave the voucher away");
+    owner.run(&transfer).await?;
+    ensure!(owner.run(&transfer[..transfer.len() - 2]).await.is_err(), "the voucher was exchanged twice");
+    let token_type = u32::try_from(token)?;
+    let payer = Payer::new(network.client.clone(), network.key("User")?);
+    let tokens = TokenClient::new(payer.clone(), Options::default());
+    let issued = InstanceId { token_type, index: 2 };
+    let assignment = tokens.assignment(issued, true).await?;
+    payer.open_all(assignment.serving.iter().map(|node| (node.clone(), SLT))).await?;
+    wait_until("who serves the issued voucher has heard of it", PATIENCE, || async {
+        let read = tokens.attributes(issued).await?.paid.result.attributes;
+        Ok(read["whose"] == json!(buyer.account) && read["issued"] == json!("1"))
+    })
+    .await?;
+    teller.say(
+        "a voucher was destroyed and another issued for it to its owner's buyer, once; a stranger's order was refused",
+    );
+    Ok(saved)
+}
+
+/// Whether a text occurs in a file of a folder.
+fn occurs(folder: &Path, text: &str) -> Result<bool> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let found = match path.is_dir() {
+            true => occurs(&path, text)?,
+            // What goes away meanwhile is not there.
+            false => fs::read(&path).unwrap_or_default().windows(text.len()).any(|part| part == text.as_bytes()),
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn word(number: u64) -> String {

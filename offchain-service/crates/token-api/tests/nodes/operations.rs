@@ -37,7 +37,7 @@ async fn a_new_executor_knows_what_its_predecessor_executed_before_it_executes()
         .network
         .request(world.network.local_peer_id(), PeerRequest::Operations { instance: INSTANCE, after: None });
     let Ok(PeerResponse::Operations(told)) = told.await else { panic!() };
-    assert_eq!(told.into_inner(), [operation.clone()]);
+    assert_eq!(told.into_inner(), std::slice::from_ref(&operation));
 
     // The period is committed: now it is.
     let mut other = operation.clone();
