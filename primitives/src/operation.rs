@@ -37,11 +37,15 @@ impl Payload for Operation {
 impl Operation {
     /// Whether `service_key` signed, for the chain with this genesis hash, that its node executed exactly this operation.
     pub fn verify(&self, genesis: &Hash, service_key: &AccountId) -> bool {
-        let stated = |Executed { instance, kind, issued }: &Executed| {
+        self.is_stated() && self.receipt.verify(genesis, service_key)
+    }
+
+    /// Whether the receipt, whoever signed it, states this operation.
+    pub fn is_stated(&self) -> bool {
+        self.receipt.receipt.operation.as_ref().is_some_and(|Executed { instance, kind, issued }| {
             let moves = issued.as_ref().is_none_or(|issued| issued.instance != *instance);
             *instance == self.instance && *kind == self.kind && moves
-        };
-        self.receipt.receipt.operation.as_ref().is_some_and(stated) && self.receipt.verify(genesis, service_key)
+        })
     }
 
     /// What it issued, if it is a transfer.

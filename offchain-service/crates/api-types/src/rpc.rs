@@ -468,6 +468,9 @@ pub struct Transferred {
     pub operation: u8,
     /// What was issued in exchange, as the receipt says it.
     pub issued: crate::x402::IssuedJson,
+    /// The blocks at which the owner, and what the script asks for, were read: by chain, as CAIP-2 names it.
+    #[serde(default)]
+    pub blocks: BTreeMap<String, ChainBlock>,
 }
 
 /// The answer of `grant_revoke`.

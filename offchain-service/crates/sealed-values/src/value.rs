@@ -60,7 +60,9 @@ fn split(value: &str) -> Option<(KeyId, &str)> {
     let (id, sealed) = value.strip_prefix(PREFIX)?.split_once(':')?;
     let mut bytes = [0; 8];
     hex::decode_to_slice(id, &mut bytes).ok()?;
-    Some((KeyId(bytes), sealed))
+    // One text for each id, so that no change of a seal goes unnoticed.
+    let key = KeyId(bytes);
+    (key.to_string() == id).then_some((key, sealed))
 }
 
 impl InstanceKey {

@@ -138,7 +138,7 @@ pub(crate) async fn authorise(
     }
     let Shown { authorisation, request } = shown.ok_or_else(|| refused(Refusal::Missing))?;
     let grant = &authorisation.grant;
-    let owner = owner(node, held, reading, Some(&grant.owner)).await?;
+    let owner = owner(node, held, reading, &Chains::new(node), Some(&grant.owner)).await?;
     let attributes: Vec<&str> = needed.attributes.iter().map(String::as_str).collect();
     let ask = Ask {
         genesis: &node.chain.genesis(),
@@ -167,7 +167,7 @@ pub(crate) async fn revoke(node: &Node, signed: &SignedRevocation) -> Result<boo
     let revocation = &signed.revocation;
     let held = node.instances.held(node, revocation.instance).await?;
     let reading = Reading::new(&held, &Default::default())?;
-    let owner = owner(node, &held, &reading, Some(&revocation.owner)).await?;
+    let owner = owner(node, &held, &reading, &Chains::new(node), Some(&revocation.owner)).await?;
     signed.check(&node.chain.genesis(), owner.as_ref()).map_err(refused)?;
     let turn = node.grants.0.of(Hash::zero());
     let _turn = turn.lock().await;
@@ -185,15 +185,17 @@ pub(crate) fn read_order(params: &rpc::TokenTransfer) -> Result<SignedTransfer, 
 }
 
 /// Whether the owner ordered the instance to be exchanged; fails with `not_authorised` if not. Tokens that are amounts have no owner who
-/// could: everybody may hold some.
+/// could: everybody may hold some. Returns the blocks at which that was so.
 pub(crate) async fn authorise_transfer(
     node: &Node,
     held: &Held,
     reading: &Reading,
     signed: &SignedTransfer,
-) -> Result<(), ApiError> {
-    let owner = owner(node, held, reading, None).await?;
-    signed.check(&node.chain.genesis(), held.state.instance, owner.as_ref(), now()).map_err(refused)
+) -> Result<BTreeMap<String, rpc::ChainBlock>, ApiError> {
+    let chains = Chains::new(node);
+    let owner = owner(node, held, reading, &chains, None).await?;
+    signed.check(&node.chain.genesis(), held.state.instance, owner.as_ref(), now()).map_err(refused)?;
+    Ok(chains.blocks().await)
 }
 
 /// Forgets grants that are over, until the service stops.
@@ -213,18 +215,18 @@ async fn owner(
     node: &Node,
     held: &Held,
     reading: &Reading,
+    chains: &Chains<'_>,
     claimed: Option<&Principal>,
 ) -> Result<Option<Principal>, ApiError> {
     if !reading.has_contract(held) {
         let values = node.operations.values(node, held).await?;
         return Ok(values.get(OWNER).and_then(|text| text.parse().ok()));
     }
-    let chains = Chains::new(node);
     let claimed = match claimed {
         Some(Principal::Ethereum(address)) => Some(address.into()),
         Some(Principal::Substrate(_)) | None => None,
     };
-    let holder = reading.holder(held, &chains, claimed).await;
+    let holder = reading.holder(held, chains, claimed).await;
     match (holder, chains.failed()) {
         (None, Some(failure)) => Err(failure),
         (holder, _) => Ok(holder.map(|address| Principal::Ethereum(address.into()))),

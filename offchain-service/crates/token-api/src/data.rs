@@ -61,12 +61,25 @@ tables! {
     Grants = "grants": Hash => (Known, u64);
     /// What owners took back, by instance and the owner's hash.
     Revoked = "revoked": (InstanceId, Hash) => Revocations;
-    /// The instances whose operations this node came to execute and does not know all of yet, and since when, in seconds since 1970.
-    CatchingUp = "catching-up": InstanceId => u64;
+    /// The instances of which this node does not know yet what happened before.
+    CatchingUp = "catching-up": InstanceId => CatchUp;
     /// The keys to instances' sealed values, wrapped, by instance and the key's name.
     InstanceKeys = "instance-keys": (InstanceId, [u8; 8]) => Vec<u8>;
     /// Proofs of committed operations, by instance, kind and period.
     Proofs = "proofs": (InstanceId, OperationKind, Period) => StoredProof;
+}
+
+/// That it is not known yet what happened to an instance before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct CatchUp {
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// Whether this node had no part in the instance before.
+    pub new: bool,
+    /// Whether it executes the instance's operations.
+    pub executes: bool,
+    /// Which period has to be the next to commit before what was told and is not proved is left out.
+    pub proof_due: Option<Period>,
 }
 
 #[derive(Default, Encode, Decode)]
@@ -317,16 +330,21 @@ impl Data {
         Ok(new.map(|(_, operation)| operation).take(most).collect())
     }
 
-    /// Since when this node has been to execute the instance's operations without knowing what was executed before.
-    pub fn catching_up_since(&self, instance: InstanceId) -> Result<Option<u64>, ApiError> {
+    /// Whether it is not known yet what happened to the instance before.
+    pub fn catching_up(&self, instance: InstanceId) -> Result<Option<CatchUp>, ApiError> {
         self.store.get::<CatchingUp>(&instance).map_err(read)
     }
 
-    /// Keeps that what was executed before on the instance is known.
+    /// Keeps until which commitment a proof of what was told is waited for.
+    pub async fn wait_for_proof(&self, instance: InstanceId, due: Period) -> Result<(), ApiError> {
+        let Some(state) = self.catching_up(instance)? else { return Ok(()) };
+        let mut batch = Batch::new();
+        batch.put::<CatchingUp>(&instance, &CatchUp { proof_due: Some(due), ..state });
+        self.commit(batch).await
+    }
+
+    /// Keeps that what happened before to the instance is known.
     pub async fn caught_up(&self, instance: InstanceId) -> Result<(), ApiError> {
-        if self.catching_up_since(instance)?.is_none() {
-            return Ok(());
-        }
         let mut batch = Batch::new();
         batch.delete::<CatchingUp>(&instance);
         self.commit(batch).await
@@ -466,11 +484,16 @@ impl Data {
             used.insert(hash);
         }
         let unused = self.drop_content(instance, &mut batch)?;
-        // Nothing was executed before the first version.
+        // Nothing happened before the first version. Whoever was an executor in the one before knows what happened, if it knew then.
         let before = self.store.get::<Assignments>(&instance).map_err(read)?;
-        let executes = |signed: &SignedAssignment| signed.assignment.serving.first() == Some(&self.account);
-        if version > 1 && executes(&signed) && !before.as_ref().is_some_and(executes) {
-            batch.put::<CatchingUp>(&instance, &now());
+        let executor = |signed: &SignedAssignment| signed.assignment.serving.first() == Some(&self.account);
+        let (executes, new) = (executor(&signed), before.is_none());
+        let went_on = before.as_ref().is_some_and(|b| executor(b) && b.assignment.version.saturating_add(1) == version);
+        if version > 1 && (new || executes && !went_on) {
+            let known = self.catching_up(instance)?;
+            let since = known.map_or_else(now, |known| known.since);
+            let new = new || known.is_some_and(|known| known.new);
+            batch.put::<CatchingUp>(&instance, &CatchUp { since, new, executes, proof_due: None });
         }
         batch.put::<Assignments>(&instance, &signed);
         let part = part(assignment, &self.account);
@@ -524,6 +547,11 @@ impl Data {
         let kept = self.lock();
         let serving = kept.iter().filter(|(_, (serves, _))| *serves).map(|(id, _)| *id).collect();
         (serving, kept.values().map(|(_, shards)| shards).sum())
+    }
+
+    /// Whether this node serves the instance.
+    pub fn serves(&self, instance: InstanceId) -> bool {
+        self.lock().get(&instance).is_some_and(|(serves, _)| *serves)
     }
 
     /// Whether this node serves the instance or holds shards of it.

@@ -241,6 +241,12 @@ pub(crate) fn action_error(error: ActionError) -> ApiError {
         {
             ErrorCode::EvmFailure
         }
+        ActionError::Undecided { error: FilterError::Attribute { error, .. }, .. }
+        | ActionError::Attribute { error, .. }
+            if error.is_locked() =>
+        {
+            ErrorCode::Locked
+        }
         _ => ErrorCode::EvaluationFailed,
     };
     let mut details = serde_json::json!({ "refusal": error.code() });

@@ -35,6 +35,8 @@ const MAX_LOADED_BYTES: usize = 64 << 20;
 const CHANGES_QUEUE: usize = 1024;
 /// How long after an attempt to get missing updates the next one follows: from the first to the last, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+/// How long one attempt may take, so that a holder that is slow does not hold up the other instances.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long after one instance the next one is asked for, when all are.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// How many instances are asked for at the same time.
@@ -271,7 +273,8 @@ impl Feeds {
         }
         // A new key comes from whoever the issuer gave it to.
         let keys = signed.update.values.values().flatten().filter_map(|value| key_of(value));
-        if has_gap || keys.into_iter().any(|id| matches!(node.data.instance_key(instance, id), Ok(None))) {
+        let lacks_key = |id| node.data.serves(instance) && matches!(node.data.instance_key(instance, id), Ok(None));
+        if has_gap || keys.into_iter().any(lacks_key) {
             self.want(instance);
         }
         Ok(offered.outcome)
@@ -345,7 +348,8 @@ impl Feeds {
                 self.tell(node, signed).await;
             }
             let due = self.due(Instant::now());
-            join_all(due.iter().map(|instance| self.attempt(node, *instance))).await;
+            let attempt = |instance| tokio::time::timeout(PATIENCE, self.attempt(node, instance));
+            join_all(due.iter().copied().map(attempt)).await;
             if due.is_empty() {
                 tokio::select! {
                     () = self.wake.notified() => {}
@@ -356,19 +360,25 @@ impl Feeds {
     }
 
     async fn attempt(&self, node: &Node, instance: InstanceId) {
-        let unlocked = node.seals.fetch(node, instance).await.unwrap_or_else(|e| {
-            tracing::debug!(?instance, error = %e, "could not ask for keys");
-            false
-        });
+        if let Err(e) = node.instances.look_for_newer(node, instance).await {
+            tracing::debug!(?instance, error = %e, "could not look for a newer assignment");
+        }
         let operations = node.operations.fetch(node, instance).await.unwrap_or_else(|e| {
             tracing::debug!(?instance, error = %e, "could not ask for operations");
             false
         });
-        let caught_up = match self.catch_up(node, instance).await {
+        let caught_up = self.catch_up(node, instance).await;
+        // After the updates: they may be sealed with a key that nothing was sealed with before.
+        let unlocked = node.seals.fetch(node, instance).await.unwrap_or_else(|e| {
+            tracing::debug!(?instance, error = %e, "could not ask for keys");
+            false
+        });
+        let caught_up = match caught_up {
             Ok(true) if unlocked && operations => {
                 lock(&self.wanted).remove(&instance);
                 // One that came meanwhile may have left a gap, and found the instance wanted already.
-                self.state(node, instance).await.map(|state| state.missing.is_none())
+                let is_open = node.seals.is_open(node, instance).await;
+                self.state(node, instance).await.and_then(|state| Ok(state.missing.is_none() && is_open?))
             }
             other => other.map(|_| true),
         };
@@ -382,7 +392,10 @@ impl Feeds {
     /// The instances to ask for now. Each is due again later, unless it is taken off the list.
     fn due(&self, now: Instant) -> Vec<InstanceId> {
         let mut wanted = lock(&self.wanted);
-        let due: Vec<_> = wanted.iter().filter(|(_, a)| a.at <= now).map(|(id, _)| *id).take(ASKED_AT_ONCE).collect();
+        // Those that have waited longest: the others would keep them from their turn.
+        let mut due: Vec<_> = wanted.iter().filter(|(_, a)| a.at <= now).map(|(id, a)| (a.at, *id)).collect();
+        due.sort_unstable();
+        let due: Vec<_> = due.into_iter().map(|(_, id)| id).take(ASKED_AT_ONCE).collect();
         for instance in &due {
             if let Some(attempt) = wanted.get_mut(instance) {
                 attempt.at = now + attempt.delay;

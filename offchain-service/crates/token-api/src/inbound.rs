@@ -78,7 +78,7 @@ async fn answer(node: &Node, peer: PeerId, request: Request) -> Result<Response,
         },
         Request::InstanceKeys { instance, offer } => node.seals.hand_over(node, peer, instance, &offer).await?,
         Request::Operations { instance, after } => match node.data.assignment(instance).await? {
-            Some(_) => Response::Operations(node.operations.after(node, instance, after).await?),
+            Some(_) => node.operations.after(node, instance, after).await?,
             None => not_found(),
         },
         Request::Attest(_) | Request::Gaps { .. } | Request::Committed { .. } => {

@@ -3,7 +3,11 @@
 //! **Invariant.** Nothing is kept that a quorum of the chain's anchors did not assign to this node, and nothing is served that has
 //! not the hash which that assignment states.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use codec::{Decode, DecodeAll};
 use schnellru::{ByLength, LruMap};
@@ -35,6 +39,8 @@ use crate::{
 const MAX_TOKENS: u32 = 65_536;
 /// How many decoded states are kept in memory.
 const MAX_STATES: u32 = 4096;
+/// For how long it is taken that there is no newer assignment than the one that was found.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// What this node knows of tokens and instances, beside what is on disk.
 pub(crate) struct Instances {
@@ -44,6 +50,10 @@ pub(crate) struct Instances {
     tokens: Mutex<LruMap<TokenTypeId, (u32, TokenType)>>,
     scripts: Scripts,
     states: Mutex<LruMap<Hash, Arc<InstanceState>>>,
+    /// The newest assignment that is known of an instance whose content for this node has not come yet.
+    awaited: Mutex<BTreeMap<InstanceId, Assignment>>,
+    /// When newer assignments were looked for.
+    looked: Mutex<LruMap<InstanceId, Instant>>,
 }
 
 /// An instance that this node can read.
@@ -66,6 +76,8 @@ impl Instances {
             tokens: Mutex::new(LruMap::new(ByLength::new(MAX_TOKENS))),
             scripts: Scripts::new(script_bytes),
             states: Mutex::new(LruMap::new(ByLength::new(MAX_STATES))),
+            awaited: Default::default(),
+            looked: Mutex::new(LruMap::new(ByLength::new(MAX_TOKENS))),
         }
     }
 
@@ -145,15 +157,53 @@ impl Instances {
         if let Some(kept) = node.data.assignment(id).await? {
             return Ok(Arc::new(kept));
         }
-        let found = node.network.find_assignments(id).await;
-        let newest = found
-            .into_iter()
-            .filter(|signed| signed.assignment.instance == id && self.is_attested(node, signed))
-            .max_by_key(|signed| signed.assignment.version);
-        newest.map(Arc::new).ok_or_else(|| {
+        self.newest(node, id).await.map(Arc::new).ok_or_else(|| {
             let message = format!("nobody holds instance {} of token type {}", id.index, id.token_type);
             ApiError::new(ErrorCode::UnknownInstance, message)
         })
+    }
+
+    /// The newest assignment that the network finds and the anchors signed.
+    async fn newest(&self, node: &Node, id: InstanceId) -> Option<SignedAssignment> {
+        let found = node.network.find_assignments(id).await;
+        let attested =
+            found.into_iter().filter(|found| found.assignment.instance == id && self.is_attested(node, found));
+        attested.max_by_key(|signed| signed.assignment.version)
+    }
+
+    /// Looks whether the network knows a newer assignment of an instance that is kept here: a node that was away while the instance was placed anew
+    /// must not go on as if nothing had happened.
+    pub async fn look_for_newer(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
+        match self.newest(node, id).await {
+            Some(newest) => self.heard(node, newest).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same before an operation, unless that was done a moment ago.
+    pub async fn look_before_operation(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
+        if lock(&self.looked).get(&id).is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+            return Ok(());
+        }
+        self.look_for_newer(node, id).await?;
+        lock(&self.looked).insert(id, Instant::now());
+        Ok(())
+    }
+
+    /// Fails with `not_the_executor` if another node executes the instance's operations, with `catching_up` if this node does by an assignment of
+    /// which the content has not come yet.
+    pub async fn check_executor(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
+        let kept = node.data.assignment(id).await?;
+        let kept = kept.ok_or_else(|| ApiError::from(ErrorCode::NotServing))?.assignment;
+        let awaited = lock(&self.awaited).get(&id).cloned().filter(|newer| newer.version > kept.version);
+        match awaited.as_ref().unwrap_or(&kept).serving.first() {
+            Some(executor) if *executor != node.account => {
+                let executor = holder(node, executor).await;
+                Err(ApiError::from(ErrorCode::NotTheExecutor).with(serde_json::json!({ "executor": executor })))
+            }
+            _ if awaited.is_some() => Err(ErrorCode::CatchingUp.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Everything needed to read an instance. Serving nodes have it; a holder of a shard restores it first.
@@ -252,7 +302,10 @@ impl Instances {
             }
         }
         let assignment = &signed.assignment;
-        let id = assignment.instance;
+        let (id, version) = (assignment.instance, assignment.version);
+        // No operation is executed under one assignment while the next is taken in.
+        let turn = node.operations.turn(id);
+        let _turn = turn.lock().await;
         let kept = node.data.assignment(id).await.map_err(failed)?;
         if let Some(kept) = kept.as_ref().filter(|k| k.assignment.version >= assignment.version) {
             let same = kept.assignment == *assignment;
@@ -281,6 +334,7 @@ impl Instances {
                     if decoded.instance != id {
                         return Err(invalid("the state is another instance's".into()));
                     }
+                    node.operations.check_reservation(node, &decoded).await.map_err(|e| invalid(e.message))?;
                     state = Some(bytes);
                 }
                 Content::State(_) => return Err(invalid("the state is not what the assignment states".into())),
@@ -306,6 +360,11 @@ impl Instances {
         }
         let blobs = state.into_iter().chain([script]).collect();
         node.data.place(signed, blobs, shards).await.map_err(failed)?;
+        let mut awaited = lock(&self.awaited);
+        if awaited.get(&id).is_some_and(|newer| newer.version <= version) {
+            awaited.remove(&id);
+        }
+        drop(awaited);
         self.update_metrics(node);
         Ok(())
     }
@@ -316,14 +375,25 @@ impl Instances {
         let Some(kept) = node.data.assignment(id).await? else { return Ok(()) };
         let ours =
             |a: &Assignment| a.serving.contains(&node.account) || a.holdings.iter().any(|h| h.node == node.account);
-        let newer = signed.assignment.version > kept.assignment.version;
-        // A new part for this node comes with its content, by placement; here only news of others, or of having been relieved.
-        if newer && !ours(&signed.assignment) && self.is_attested(node, &signed) {
+        if signed.assignment.version <= kept.assignment.version || !self.is_attested(node, &signed) {
+            return Ok(());
+        }
+        // A new part for this node comes with its content, by placement; until then it is known that there is one.
+        if ours(&signed.assignment) {
+            let mut awaited = lock(&self.awaited);
+            let newest = awaited.entry(id).or_insert_with(|| signed.assignment.clone());
+            if newest.version < signed.assignment.version {
+                *newest = signed.assignment;
+            }
+        } else {
+            let turn = node.operations.turn(id);
+            let _turn = turn.lock().await;
             tracing::info!(instance = ?id, version = signed.assignment.version, "relieved of an instance");
             node.data.relieve(id).await?;
             node.feeds.forget(id).await;
             // What was in memory until now is no answer any more either.
             node.data.changed(id);
+            lock(&self.awaited).remove(&id);
             self.update_metrics(node);
         }
         Ok(())
@@ -357,17 +427,6 @@ impl Instances {
         let (serving, shards) = node.data.kept();
         node.metrics.serving.set(serving.len() as i64);
         node.metrics.shards.set(shards as i64);
-    }
-}
-
-/// Fails with `not_the_executor` if another node executes the instance's operations.
-pub(crate) async fn check_executor(node: &Node, held: &Held) -> Result<(), ApiError> {
-    match held.assignment.assignment.serving.first() {
-        Some(executor) if *executor != node.account => {
-            let executor = holder(node, executor).await;
-            Err(ApiError::from(ErrorCode::NotTheExecutor).with(serde_json::json!({ "executor": executor })))
-        }
-        _ => Ok(()),
     }
 }
 

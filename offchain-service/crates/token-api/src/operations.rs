@@ -4,20 +4,19 @@
 //! Each key operation of a token type is a value of every instance, under `operations.<name>`: how often it was executed, `"0"` at
 //! first. A script reads it like any value of its issuer, so a selection can say "already redeemed".
 //!
-//! Another node that comes to execute an instance's operations first asks the holders what was executed before, and executes nothing until then.
-//!
 //! A transfer is one record of two instances. The one is destroyed: no key operation is executed on it any more. The other is issued, to the owner
 //! that the record names; the issuer reserved it for exactly that exchange when he stored it, in the value `issue.from`. So what is destroyed once
 //! issues once, whichever nodes execute the operations of the two.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures::future::OptionFuture;
 use smartlayer_api_types::{
     rpc::{AnchorProof, Proof},
     ApiError, ErrorCode, Instance,
 };
 use smartlayer_grants::Principal;
-use smartlayer_network::messages::{Gossip, Operations as Told, Request, Response};
+use smartlayer_network::messages::Gossip;
 use smartlayer_primitives::{
     instance::InstanceState,
     operation::{Operation, ISSUE, TRANSFER},
@@ -26,13 +25,13 @@ use smartlayer_primitives::{
     token::TokenType,
     Hash, InstanceId, OperationKind,
 };
-use std::sync::Arc;
+use smartlayer_sealed_values::Opened;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
-    access::{self, now, OWNER},
-    feeds::{other_holders, Change, ChangeKind, Turn},
-    instances::{node_peer, Held},
+    access::{self, OWNER},
+    feeds::{Change, ChangeKind, Turn},
+    instances::Held,
     node::Node,
     paid::Settled,
     turns::Turns,
@@ -44,8 +43,6 @@ const ISSUED_FROM: &str = "issue.from";
 
 /// How often operations that no commitment covers are told again.
 const REPEAT: Duration = Duration::from_secs(15);
-/// For how long, in seconds, a new executor waits for the commitments of operations that holders tell of and nothing proves yet.
-const PROVED_WITHIN: u64 = 600;
 
 /// Which instances an operation is being executed on.
 #[derive(Default)]
@@ -71,7 +68,7 @@ impl Operations {
 
     /// Takes in an operation that another node executed, if it happened to an instance that is kept here.
     pub async fn heard(&self, node: &Node, operation: Operation) -> Result<(), ApiError> {
-        match self.take_in(node, operation, false).await? {
+        match self.take_in(node, operation).await? {
             true => Ok(()),
             false => {
                 let why = "not from the node that executes the instance's operations";
@@ -80,81 +77,43 @@ impl Operations {
         }
     }
 
-    /// What another holder is told of an instance: the operations after that with this hash.
-    pub async fn after(&self, node: &Node, id: InstanceId, after: Option<Hash>) -> Result<Told, ApiError> {
-        Ok(Told::truncate_from(node.data.operations_after(id, after, Told::bound())?))
-    }
-
-    /// Asks the other holders what happened to an instance before it was placed here. Returns whether that is known now: one of them answered,
-    /// and nothing is left that could still be proved.
-    pub async fn fetch(&self, node: &Node, id: InstanceId) -> Result<bool, ApiError> {
-        let Some(kept) = node.data.assignment(id).await? else { return Ok(true) };
-        let others = other_holders(node, &kept.assignment);
-        let (mut answered, mut unproved) = (others.is_empty(), false);
-        for account in others {
-            let Some(peer) = node_peer(node, account).await else { continue };
-            let mut after = None;
-            loop {
-                let Ok(Response::Operations(told)) =
-                    node.network.request(peer, Request::Operations { instance: id, after }).await
-                else {
-                    break;
-                };
-                answered = true;
-                let is_full = told.len() == Told::bound();
-                let last = told.last().map(|operation| operation.payload_hash(&node.chain.genesis()));
-                for operation in told.into_iter().filter(|operation| operation.sides().any(|(side, _)| side == id)) {
-                    match self.take_in(node, operation, true).await {
-                        Ok(taken) => unproved |= !taken,
-                        Err(e) if e.code == ErrorCode::ProofInvalid => {
-                            tracing::warn!(%peer, error = %e, "a holder told of a wrong operation");
-                        }
-                        Err(e) => {
-                            tracing::debug!(error = %e, "an operation can't be judged now");
-                            unproved = true;
-                        }
-                    }
-                }
-                // Whoever tells the same again tells nothing more.
-                if !is_full || last <= after {
-                    break;
-                }
-                after = last;
-            }
+    /// Takes in an operation that happened to an instance that is kept here. Returns false if it is not from the node that executes the
+    /// instance's operations.
+    async fn take_in(&self, node: &Node, operation: Operation) -> Result<bool, ApiError> {
+        if !is_of_interest(node, &operation).await? {
+            return Ok(true);
         }
-        let waits = unproved && node.data.catching_up_since(id)?.is_some_and(|since| now() < since + PROVED_WITHIN);
-        if !answered || waits {
+        if !self.is_by_executor(node, &operation).await? {
             return Ok(false);
         }
-        node.data.caught_up(id).await?;
+        self.accept(node, operation).await?;
         Ok(true)
     }
 
-    /// Takes in an operation that happened to an instance that is kept here. Returns false if it is from a node that does not execute the
-    /// instance's operations; if it may be one that did once, only a commitment that covers the operation shows it.
-    async fn take_in(&self, node: &Node, operation: Operation, once: bool) -> Result<bool, ApiError> {
-        let genesis = node.chain.genesis();
-        let issued = operation.issued();
-        let source_is_kept = node.data.assignment(operation.instance).await?.is_some();
-        let issued_is_kept = match issued {
-            Some(issued) => node.data.assignment(issued.instance).await?.is_some(),
-            None => false,
-        };
-        if !(source_is_kept || issued_is_kept) || node.data.has_operation(&operation).await? {
-            return Ok(true);
-        }
+    /// Whether the operation is from the node that executes the instance's operations now; fails if that node did not sign it.
+    pub async fn is_by_executor(&self, node: &Node, operation: &Operation) -> Result<bool, ApiError> {
         let executor = &operation.receipt.receipt.node;
-        let refuse = |why: &str| ApiError::new(ErrorCode::ProofInvalid, why);
         let registered = node.chain.node(executor).await.map_err(crate::chain::api_error)?;
         let key = registered.map(|n| n.service_key).ok_or_else(|| refuse("the executor is not registered"))?;
-        if !operation.verify(&genesis, &key) {
+        if !operation.verify(&node.chain.genesis(), &key) {
             return Err(refuse("the receipt is not signed by the executor's service key"));
         }
         // From here on only registered nodes have anything looked up.
         let signed = node.instances.assignment(node, operation.instance).await?;
-        if signed.assignment.serving.first() != Some(executor) && !(once && committed(node, &operation).await) {
-            return Ok(false);
+        Ok(signed.assignment.serving.first() == Some(executor))
+    }
+
+    /// Takes in an operation that did happen, if it can have happened to an instance that is kept here.
+    pub async fn accept(&self, node: &Node, operation: Operation) -> Result<(), ApiError> {
+        if !operation.is_stated() {
+            return Err(refuse("the receipt states another operation"));
         }
+        let turns = self.turns_of(&operation);
+        let _turns = (turns.0.lock().await, OptionFuture::from(turns.1.as_ref().map(|turn| turn.lock())).await);
+        if !is_of_interest(node, &operation).await? {
+            return Ok(());
+        }
+        let issued = operation.issued();
         let token = node.instances.token(node, operation.instance.token_type).await?;
         let other = match issued {
             Some(issued) => Some(node.instances.token(node, issued.instance.token_type).await?),
@@ -164,7 +123,7 @@ impl Operations {
             return Err(refuse("the token type has no such key operation"));
         }
         if let Some(issued) = issued {
-            if issued_is_kept {
+            if node.data.assignment(issued.instance).await?.is_some() {
                 let held = node.instances.held(node, issued.instance).await?;
                 if reserved_for(&held.state) != Some(operation.instance) {
                     return Err(refuse("its issuer reserved the instance for another exchange"));
@@ -178,20 +137,37 @@ impl Operations {
         node.data.apply(&operation, &changes).await?;
         turns.iter_mut().zip(changes).for_each(|(turn, change)| turn.changed(change));
         node.metrics.operation("applied");
-        Ok(true)
+        Ok(())
     }
 
-    /// Fails if no key operation can be executed on the instance: with `catching_up` while this node doesn't know what its predecessor
-    /// executed, with `destroyed` if a transfer destroyed it.
+    /// The turns of an operation's instances: of two always in the same order, so that no two wait for each other.
+    fn turns_of(&self, operation: &Operation) -> (Arc<AsyncMutex<()>>, Option<Arc<AsyncMutex<()>>>) {
+        match operation.issued() {
+            None => (self.turn(operation.instance), None),
+            Some(issued) => {
+                let (first, second) = self.both(operation.instance, issued.instance);
+                (first, Some(second))
+            }
+        }
+    }
+
+    /// The turns of two instances, always in the same order, so that no two wait for each other.
+    pub fn both(&self, one: InstanceId, other: InstanceId) -> (Arc<AsyncMutex<()>>, Arc<AsyncMutex<()>>) {
+        (self.turn(one.min(other)), self.turn(one.max(other)))
+    }
+
+    /// Fails if this node can execute no key operation on the instance: with `not_the_executor` if another does, with `catching_up` while it
+    /// doesn't know what its predecessor executed, with `destroyed` if a transfer destroyed the instance.
     pub async fn check_executable(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
-        if node.data.catching_up_since(id)?.is_some() {
+        node.instances.check_executor(node, id).await?;
+        if node.data.catching_up(id)?.is_some_and(|state| state.executes) {
             return Err(ErrorCode::CatchingUp.into());
         }
         self.check_alive(node, id).await
     }
 
     /// Fails with `destroyed` if a transfer destroyed the instance.
-    async fn check_alive(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
+    pub async fn check_alive(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
         let done = node.data.operations(id).await?;
         let transfer = done.iter().filter(|operation| operation.instance == id).find_map(Operation::issued);
         let Some(Issued { instance: issued, .. }) = transfer else { return Ok(()) };
@@ -213,13 +189,31 @@ impl Operations {
         Err(ApiError::from(ErrorCode::AlreadyIssued).with(details))
     }
 
+    /// Whether a transfer issued the instance, as far as it is known here.
+    pub async fn is_issued(&self, node: &Node, id: InstanceId) -> Result<bool, ApiError> {
+        let done = node.data.operations(id).await?;
+        Ok(done.iter().filter_map(Operation::issued).any(|issued| issued.instance == id))
+    }
+
+    /// Fails with `already_issued` if the instance was issued for another than the one that this state reserves it for: an issuer can't take
+    /// back what was exchanged by storing the instance anew.
+    pub async fn check_reservation(&self, node: &Node, state: &InstanceState) -> Result<(), ApiError> {
+        let done = node.data.operations(state.instance).await?;
+        let issue = done.iter().find(|o| o.issued().is_some_and(|issued| issued.instance == state.instance));
+        match issue {
+            Some(issue) if reserved_for(state) != Some(issue.instance) => Err(ErrorCode::AlreadyIssued.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The instance's values as far as they can be read here; see [`Operations::opened`].
+    pub async fn values(&self, node: &Node, held: &Held) -> Result<BTreeMap<String, String>, ApiError> {
+        Ok(self.opened(node, held).await?.0)
+    }
+
     /// The instance's values: the issuer's, as placed and as its updates changed them since, opened as far as the keys are here; the owner if
-    /// a transfer named him; and how often each key operation was executed. What is sealed is for the owner.
-    pub async fn values(
-        &self,
-        node: &Node,
-        held: &Held,
-    ) -> Result<std::collections::BTreeMap<String, String>, ApiError> {
+    /// a transfer named him; and how often each key operation was executed. What is sealed is for the owner. And what was sealed.
+    pub async fn opened(&self, node: &Node, held: &Held) -> Result<(BTreeMap<String, String>, Opened), ApiError> {
         let mut values = node.feeds.values(node, held.state.instance, &held.state.values).await?;
         let done = node.data.operations(held.state.instance).await?;
         for (position, name) in held.token.spec.key_operations.iter().enumerate() {
@@ -227,13 +221,13 @@ impl Operations {
             let count = done.iter().filter(|o| kind.is_some_and(|kind| o.did(held.state.instance, kind))).count();
             values.insert(format!("operations.{}", String::from_utf8_lossy(name)), count.to_string());
         }
-        let sealed = node.seals.open(node, held.state.instance, &mut values);
-        access::keep_for_owner(&mut values, sealed);
+        let opened = node.seals.open(node, held.state.instance, &mut values);
+        access::keep_for_owner(&mut values, opened.sealed.clone());
         // Whom the owner gave it to, not even the issuer changes.
         if let Some(issued) = done.iter().filter_map(Operation::issued).find(|i| i.instance == held.state.instance) {
             values.insert(OWNER.into(), Principal::from(issued.owner.clone()).to_string());
         }
-        Ok(values)
+        Ok((values, opened))
     }
 
     /// Tells everyone of the operations that no commitment covers, again and again.
@@ -282,14 +276,32 @@ impl Operations {
         if let Some(kept) = node.data.proof(id, kind, period).await? {
             return Ok(kept);
         }
-        let query = AnchorProof::Operation { instance: Instance::from(id), kind, period, hash: None };
-        let fits = |leaf: &Operation| leaf.did(id, kind);
+        // Anchors commit a transfer without knowing what is reserved for what: who keeps the instance does.
+        let done = node.data.operations(id).await?;
+        let transfer = done.iter().find(|operation| operation.issued().is_some() && operation.did(id, kind));
+        let hash = transfer.map(|operation| operation.payload_hash(&node.chain.genesis()));
+        let query = AnchorProof::Operation { instance: Instance::from(id), kind, period, hash };
+        let fits = |leaf: &Operation| leaf.did(id, kind) && (leaf.issued().is_none() || transfer == Some(leaf));
         Ok(node.anchors.operation(&*node.chain, query, fits).await?.answer)
     }
 }
 
+/// Why an operation is not taken in.
+fn refuse(why: &str) -> ApiError {
+    ApiError::new(ErrorCode::ProofInvalid, why)
+}
+
+/// Whether the operation happened to an instance that is kept here, and is not known yet.
+async fn is_of_interest(node: &Node, operation: &Operation) -> Result<bool, ApiError> {
+    let mut kept = false;
+    for (instance, _) in operation.sides() {
+        kept |= node.data.assignment(instance).await?.is_some();
+    }
+    Ok(kept && !node.data.has_operation(operation).await?)
+}
+
 /// Whether an anchor proves that a commitment covers the operation.
-async fn committed(node: &Node, operation: &Operation) -> bool {
+pub(crate) async fn is_committed(node: &Node, operation: &Operation) -> bool {
     node.anchors.operation(&*node.chain, proof_of(node, operation), |leaf| leaf == operation).await.is_ok()
 }
 

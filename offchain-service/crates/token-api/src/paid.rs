@@ -502,6 +502,8 @@ fn is_own_fault(code: ErrorCode) -> bool {
             | ErrorCode::ChainUnavailable
             | ErrorCode::Overloaded
             | ErrorCode::ShuttingDown
+            | ErrorCode::Locked
+            | ErrorCode::CatchingUp
     )
 }
 

@@ -72,12 +72,15 @@ impl Reading {
     /// What the script may know of the instance.
     pub async fn context(&self, node: &Node, held: &Held, chains: &Chains<'_>) -> Result<Context, ApiError> {
         let token_id = U256::from_be_bytes(held.state.token_id);
+        let (values, opened) = node.operations.opened(node, held).await?;
         Ok(Context {
             token_id,
             owner: if held.script.names_owner { self.owner(held, token_id, chains).await } else { None },
             caller: self.caller,
             chain_id: self.chain_id,
-            values: node.operations.values(node, held).await?,
+            values,
+            discreet: !opened.sealed.is_empty(),
+            locked: opened.locked,
             attestation: None,
             from_block: self.from_block,
             language: self.language.clone(),

@@ -13,7 +13,7 @@ use smartlayer_network::{
 };
 use smartlayer_primitives::{AccountId, Hash, InstanceId};
 use smartlayer_sealed_values::{
-    key_of, open_values, InstanceKey, KeyId, KeyOffer, Receiver, SignedKeyOffer, WrappingKey,
+    key_of, open_values, InstanceKey, KeyId, KeyOffer, Opened, Receiver, SignedKeyOffer, WrappingKey,
 };
 
 use crate::{
@@ -49,8 +49,8 @@ impl Seals {
     }
 
     /// Opens what of an instance's values is sealed, as far as the keys are here. Returns the names of all that was.
-    pub fn open(&self, node: &Node, instance: InstanceId, values: &mut BTreeMap<String, String>) -> BTreeSet<String> {
-        open_values(values, instance, |id| self.key(node, instance, id)).sealed
+    pub fn open(&self, node: &Node, instance: InstanceId, values: &mut BTreeMap<String, String>) -> Opened {
+        open_values(values, instance, |id| self.key(node, instance, id))
     }
 
     /// The keys that open an instance's values, and whether they are here.
@@ -115,7 +115,8 @@ impl Seals {
         };
         let genesis = node.chain.genesis();
         let mut sealed = SealedKeys::default();
-        for id in node.data.instance_keys(instance)? {
+        let held = node.instances.held(node, instance).await?;
+        for id in self.needed(node, &held).await?.into_keys() {
             let Some(key) = self.key(node, instance, id) else { continue };
             let Ok(handed) = offer.hand_over(&key, &genesis, instance, &registered.service_key) else {
                 return Ok(not_allowed());
@@ -139,9 +140,7 @@ impl Seals {
         if !serving.contains(&node.account) {
             return Ok(true);
         }
-        let held = node.instances.held(node, instance).await?;
-        let is_open = async || Ok::<_, ApiError>(self.needed(node, &held).await?.into_values().all(|here| here));
-        if is_open().await? {
+        if self.is_open(node, instance).await? {
             return Ok(true);
         }
         for account in serving.iter().filter(|account| **account != node.account) {
@@ -153,10 +152,19 @@ impl Seals {
                     tracing::warn!(%peer, ?instance, error = %e, "a node that serves the instance sent a wrong key");
                 }
             }
-            if is_open().await? {
+            if self.is_open(node, instance).await? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Whether this node has the keys to all values of an instance, or needs none because it doesn't serve it.
+    pub async fn is_open(&self, node: &Node, instance: InstanceId) -> Result<bool, ApiError> {
+        if !node.data.serves(instance) {
+            return Ok(true);
+        }
+        let held = node.instances.held(node, instance).await?;
+        Ok(self.needed(node, &held).await?.into_values().all(|here| here))
     }
 }

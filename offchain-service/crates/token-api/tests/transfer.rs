@@ -16,7 +16,7 @@ use smartlayer_api_types::{
 };
 use smartlayer_grants::{Principal, SignedTransfer, Statement, StatementSignature, TransferOrder};
 use smartlayer_network::{
-    messages::{Content, Gossip, Placement, Response as PeerResponse},
+    messages::{Content, Gossip, Placement, RefusalCode, Response as PeerResponse},
     Network,
 };
 use smartlayer_primitives::{
@@ -39,7 +39,9 @@ const KINDS: [[u8; 2]; 2] = [[1, 2], [1, 0]];
 
 const SCRIPT: &str = r#"<ts:token xmlns:ts="http://tokenscript.org/2024/01/tokenscript" name="Ticket">
   <ts:cards><ts:card type="action" name="redeem"><ts:label><ts:string xml:lang="en">Redeem</ts:string></ts:label></ts:card>
-  <ts:card type="action" name="transfer"><ts:label><ts:string xml:lang="en">Transfer</ts:string></ts:label></ts:card></ts:cards>
+  <ts:card type="action" name="transfer" exclude="used"><ts:label><ts:string xml:lang="en">Transfer</ts:string></ts:label></ts:card></ts:cards>
+  <ts:selection name="used" filter="(uses&gt;0)"><ts:label><ts:string xml:lang="en">Used</ts:string></ts:label></ts:selection>
+  <ts:attribute name="uses"><ts:origins><ts:data ref="operations.redeem" as="uint"/><ts:data><ts:uint8>0</ts:uint8></ts:data></ts:origins></ts:attribute>
   <ts:attribute name="gone"><ts:origins><ts:data ref="operations.transfer" as="utf8"/></ts:origins></ts:attribute>
   <ts:attribute name="come"><ts:origins><ts:data ref="operations.issue" as="utf8"/></ts:origins></ts:attribute>
   <ts:attribute name="holder"><ts:origins><ts:data ref="token.owner" as="utf8"/></ts:origins></ts:attribute>
@@ -154,7 +156,7 @@ async fn place_all(world: &World, serving: &[u8]) {
 }
 
 fn read(instance: InstanceId) -> Vec<u8> {
-    body("token_attributes", json!({ "instance": Instance::from(instance) }))
+    body("token_attributes", json!({ "instance": Instance::from(instance), "names": ["gone", "come", "holder"] }))
 }
 
 /// The data of the error that a call fails with before anybody pays.
@@ -182,7 +184,8 @@ async fn a_transfer_happens_once_and_the_new_owner_goes_on_from_there() {
     assert!(answers.iter().all(|a| *a == answers[0]));
     let owner = json!({ "account": account(BUYER).to_string() });
     let issued = json!({ "instance": Instance::from(SEAT), "kind": KINDS[1][1], "owner": owner });
-    let expected = json!({ "instance": Instance::from(TICKET), "operation": KINDS[0][0], "issued": issued });
+    let expected =
+        json!({ "instance": Instance::from(TICKET), "operation": KINDS[0][0], "issued": issued, "blocks": {} });
     assert_eq!(answers[0].result(), expected);
     let receipt = answers[0].receipt(&request);
     let operation = Operation { instance: TICKET, kind: KINDS[0][0], receipt };
@@ -258,6 +261,13 @@ async fn what_is_not_ordered_by_the_owner_or_prepared_by_the_issuer_does_not_hap
     place(&world, InstanceId { index: 20, ..SEAT }, &[NODE], &[]).await;
     assert_eq!(refusal(ordered(|order| order.issued.index = 20), ErrorCode::NotTransferable).await, "not-reserved");
     refused(&world, &ordered(|order| order.issued.index = 77), ErrorCode::UnknownInstance).await;
+
+    // What is to be issued is nobody's to give away before.
+    let still = InstanceId { index: 22, ..SEAT };
+    let buyer = principal(BUYER).to_string();
+    place(&world, still, &[NODE], &[("issue.from", "0/7"), ("token.owner", &buyer)]).await;
+    let seat = TransferOrder { source: still, issued: REFUND, owner: principal(BUYER), ..order() };
+    assert_eq!(refusal(call(1, &signed(seat, BUYER)), ErrorCode::NotTransferable).await, "not-issued");
 
     // Key operations that a script would execute without an order.
     let transfer = body("token_call", json!({ "instance": Instance::from(TICKET), "action": "transfer" }));
@@ -335,9 +345,35 @@ async fn what_was_issued_is_not_issued_again_even_if_it_is_reserved_anew() {
     let other = InstanceId { index: 10, ..TICKET };
     let owner = principal(OWNER).to_string();
     place(&world, other, &[NODE], &[("token.owner", &owner)]).await;
-    place_anew(&world, SEAT, 2, &[NODE], &[("issue.from", "0/10")]).await;
-    let data = refused(&world, &ordered(|order| order.source = other), ErrorCode::AlreadyIssued).await;
-    assert_eq!(data["source"], json!(Instance::from(TICKET)));
+    let anew = |values| {
+        let (assignment, state, shards) = stored(SEAT, 2, &[NODE], values);
+        let shards = (0..).zip(shards).map(|(number, bytes)| Content::Shard { number, bytes });
+        let content = std::iter::once(Content::State(state)).chain(shards).collect();
+        world.place(Placement { assignment: sign(assignment), content, script: SCRIPT.into() })
+    };
+    let his = [("token.owner", owner.as_str())];
+    for values in [&[("issue.from", "0/10")][..], &his] {
+        let PeerResponse::Refused(refusal) = anew(values).await else { panic!() };
+        assert_eq!(refusal.code, RefusalCode::Invalid);
+    }
+    let data = refused(&world, &ordered(|order| order.source = other), ErrorCode::NotTransferable).await;
+    assert_eq!(data["refusal"], "not-reserved");
+    // Other values the issuer may store.
+    assert_eq!(anew(&[("issue.from", "0/7"), ("row", "12")]).await, PeerResponse::Done);
+}
+
+/// The script's action of that name says which instances may be transferred.
+#[tokio::test]
+async fn what_was_redeemed_is_not_exchanged_for_something_fresh() {
+    let world = world().await;
+    place_all(&world, &[NODE]).await;
+    let session = world.chain.open_session(&account(NODE), 0, SLT);
+    let redeem = body("token_call", json!({ "instance": Instance::from(TICKET), "action": "redeem" }));
+    world.paid(&redeem, session, CALL_PRICE).await.result();
+    let data = refused(&world, &ordered(|_| ()), ErrorCode::SelectionDenies).await;
+    assert_eq!(data["selection"], "used");
+    let read = world.paid(&read(TICKET), session, CALL_PRICE + PRICE).await.result();
+    assert_eq!(read["attributes"]["gone"], "0");
 }
 
 /// Two orders of one owner for one instance, at the same time from two sessions.

@@ -17,7 +17,7 @@ use crate::{
     access::{self, Needed, Shown, Use},
     config::Class,
     evaluate::{self, Chains},
-    instances::{check_executor, Held},
+    instances::Held,
     node::Node,
     operations::kind_of,
     paid::Settled,
@@ -47,7 +47,7 @@ pub(super) async fn prepare(node: &Node, params: TokenCall, shown: Option<Shown>
             let message = format!("{} is a side of a transfer: call token_transfer", params.action);
             return Err(ApiError::new(ErrorCode::InvalidParams, message));
         }
-        check_executor(node, &held).await?;
+        node.instances.look_before_operation(node, held.state.instance).await?;
         node.operations.check_executable(node, held.state.instance).await?;
     }
     let values = node.operations.values(node, &held).await?;

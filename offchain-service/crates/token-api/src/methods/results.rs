@@ -121,6 +121,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                         }),
                         &["instance", "kind", "owner"],
                     ),
+                    "blocks": blocks(),
                 }),
                 &["instance", "operation", "issued"],
             ),

@@ -1,7 +1,9 @@
 //! `token_transfer`: one instance is destroyed and another issued in exchange, by one record, at the order of the owner.
 
+use std::collections::BTreeMap;
+
 use smartlayer_api_types::{
-    rpc::{TokenTransfer, Transferred},
+    rpc::{self, TokenTransfer, Transferred},
     x402::ExecutedJson,
     ApiError, ErrorCode,
 };
@@ -16,7 +18,8 @@ use smartlayer_primitives::{
 use super::Settle;
 use crate::{
     access,
-    instances::{check_executor, Held},
+    evaluate::{self, Chains},
+    instances::Held,
     node::Node,
     operations::reserved_for,
     paid::Settled,
@@ -38,11 +41,13 @@ pub(crate) struct TransferWork {
 pub(super) async fn prepare(node: &Node, params: TokenTransfer) -> Result<TransferWork, ApiError> {
     let signed = access::read_order(&params)?;
     let held = node.instances.held(node, params.instance.into()).await?;
-    check_executor(node, &held).await?;
-    let kind = required(&held.token, held.state.instance, TRANSFER, "no-transfer-operation")?;
-    node.operations.check_executable(node, held.state.instance).await?;
+    let source = held.state.instance;
+    let kind = required(&held.token, source, TRANSFER, "no-transfer-operation")?;
+    node.instances.look_before_operation(node, source).await?;
+    node.operations.check_executable(node, source).await?;
     let reading = Reading::new(&held, &params.reading)?;
     access::authorise_transfer(node, &held, &reading, &signed).await?;
+    check_is_issued(node, &held).await?;
     // Only now: nobody but the owner has another instance looked up.
     let id = signed.order.issued;
     let other = node.instances.placed(node, id).await?;
@@ -51,14 +56,15 @@ pub(super) async fn prepare(node: &Node, params: TokenTransfer) -> Result<Transf
         let why = format!("the contract of token type {} says who owns its instances", id.token_type);
         return Err(impossible("owned-on-chain", why));
     }
-    if reserved_for(&other.state) != Some(held.state.instance) {
+    if reserved_for(&other.state) != Some(source) {
         let why = format!(
             "instance {} of token type {} is not reserved for this exchange by its value issue.from",
             id.index, id.token_type
         );
         return Err(impossible("not-reserved", why));
     }
-    node.operations.check_unissued(node, &other.token, id).await?;
+    check_issuable(node, &other.token, id).await?;
+    check_gate(node, &held, &reading).await?;
     Ok(TransferWork { held, reading, signed, kind, other: other.token, issue })
 }
 
@@ -74,22 +80,58 @@ impl TransferWork {
         let (source, id) = (held.state.instance, signed.order.issued);
         // From judging the order to recording it no other operation on the instances comes between. Whoever waits for two waits for them in
         // one order.
-        let turns = [source.min(id), source.max(id)].map(|id| node.operations.turn(id));
-        let _turns = (turns[0].lock().await, turns[1].lock().await);
+        let turns = node.operations.both(source, id);
+        let _turns = (turns.0.lock().await, turns.1.lock().await);
         node.operations.check_executable(node, source).await?;
-        node.operations.check_unissued(node, &other, id).await?;
-        access::authorise_transfer(node, &held, &reading, &signed).await?;
+        check_is_issued(node, &held).await?;
+        check_issuable(node, &other, id).await?;
+        let mut blocks = check_gate(node, &held, &reading).await?;
+        blocks.extend(access::authorise_transfer(node, &held, &reading, &signed).await?);
 
         let issued = Issued { instance: id, kind: issue, owner: signed.order.to.into() };
         let executed = Executed { instance: source, kind, issued: Some(issued) };
         let ExecutedJson { instance, kind: operation, issued } = executed.clone().into();
         let Some(issued) = issued else { return Err(ErrorCode::Internal.into()) };
-        let result = super::text(&Transferred { instance, operation, issued })?;
+        let result = super::text(&Transferred { instance, operation, issued, blocks })?;
         let settled = settle(result, Some(executed))?;
         let operation = Operation { instance: source, kind, receipt: settled.receipt.clone() };
         node.operations.executed(node, operation, &settled).await?;
         Ok(settled)
     }
+}
+
+/// What is still to be issued for something else is not there yet to be given away.
+async fn check_is_issued(node: &Node, held: &Held) -> Result<(), ApiError> {
+    let source = held.state.instance;
+    if reserved_for(&held.state).is_some() && !node.operations.is_issued(node, source).await? {
+        let why = format!("instance {} of token type {} is not issued yet", source.index, source.token_type);
+        return Err(impossible("not-issued", why));
+    }
+    Ok(())
+}
+
+async fn check_issuable(node: &Node, token: &TokenType, id: InstanceId) -> Result<(), ApiError> {
+    node.operations.check_unissued(node, token, id).await?;
+    node.operations.check_alive(node, id).await
+}
+
+/// Whether the script lets the source be transferred: by the selections that its action of that name excludes, if it has one. Returns the blocks
+/// that were read.
+async fn check_gate(
+    node: &Node,
+    held: &Held,
+    reading: &Reading,
+) -> Result<BTreeMap<String, rpc::ChainBlock>, ApiError> {
+    if held.script.action(TRANSFER).is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let chains = Chains::new(node);
+    let context = reading.context(node, held, &chains).await?;
+    let (script, inputs) = (&held.script, serde_json::Map::new());
+    let evaluation = script.evaluate_action(TRANSFER, &inputs, &context).map_err(evaluate::action_error)?;
+    let values = evaluate::run(&chains, evaluation).await?;
+    script.check_action(TRANSFER, &context, &values).map_err(evaluate::action_error)?;
+    Ok(chains.blocks().await)
 }
 
 /// The position of the key operation that a transfer needs.

@@ -341,6 +341,12 @@ pub fn proven<L: smartlayer_primitives::merkle::Leaf>(period: Period, leaves: &[
     json!({ "jsonrpc": "2.0", "id": 1, "result": proof })
 }
 
+/// The answer of an anchor that has nothing like it in a commitment.
+pub fn not_committed() -> Value {
+    let error = smartlayer_api_types::ApiError::from(ErrorCode::NotCommitted).to_object();
+    json!({ "jsonrpc": "2.0", "id": 1, "error": error })
+}
+
 /// Commits a period.
 pub fn commit(chain: &FakeChain, period: Period, operations: &[Operation], report: &[ReportEntry]) {
     let commitment = Commitment {

@@ -34,6 +34,9 @@ pub enum AttributeError {
     /// The issuer stored no value of that name for the instance.
     #[error("the issuer gave no value {0}")]
     NoValue(String),
+    /// The issuer sealed the value of that name, and whoever evaluates can't open it.
+    #[error("the value {0} is sealed, and the key to it is not here")]
+    Locked(String),
     /// The caller must enter it and didn't.
     #[error("it must be entered")]
     NotEntered,
@@ -93,6 +96,7 @@ impl AttributeError {
             AttributeError::Cycle(_) => "cycle",
             AttributeError::Unresolved(_) => "unresolved-reference",
             AttributeError::NoValue(_) => "no-value",
+            AttributeError::Locked(_) => "locked",
             AttributeError::NotEntered => "not-entered",
             AttributeError::NoOwner => "owner-unknown",
             AttributeError::NoCaller => "caller-unknown",
@@ -108,6 +112,27 @@ impl AttributeError {
             AttributeError::TooDeep(_) => "too-deep",
             AttributeError::TooManySteps(_) => "too-many-steps",
             AttributeError::TooManyCalls(_) => "too-many-calls",
+        }
+    }
+
+    /// Whether a value that it needs is sealed and can't be opened here.
+    pub fn is_locked(&self) -> bool {
+        match self {
+            AttributeError::Reference { error, .. } => error.is_locked(),
+            error => matches!(error, AttributeError::Locked(_)),
+        }
+    }
+
+    /// The same without what it quotes of values.
+    pub(crate) fn unquoted(self) -> Self {
+        let hidden = || String::from("…");
+        match self {
+            AttributeError::Reference { name, error } => {
+                AttributeError::Reference { name, error: Box::new(error.unquoted()) }
+            }
+            AttributeError::Unmapped(_) => AttributeError::Unmapped(hidden()),
+            AttributeError::NotConvertible(error) => NotConvertible { from: hidden(), ..error }.into(),
+            error => error,
         }
     }
 

@@ -31,6 +31,10 @@ pub struct Context {
     /// What `ts:data` reads, by name: the issuer's values, and what the node knows itself. A node says under
     /// `operations.<action>` how often that key operation was executed on the instance: `"0"`, `"1"`…
     pub values: BTreeMap<String, String>,
+    /// The names of values that the issuer sealed and that can't be opened here: not absent, but not to be had.
+    pub locked: BTreeSet<String>,
+    /// Whether values are not for everybody who hears of an error: none quotes any then.
+    pub discreet: bool,
     /// The attestation that the token is, if it is one: `attestation`, and `attestation.field`.
     pub attestation: Option<Value>,
     /// The first block whose logs can matter, for example the one that the contract was created in.
@@ -201,7 +205,12 @@ impl TokenScript {
         context: &Context,
         values: &Values,
     ) -> Result<bool, FilterError> {
-        selection.filter.as_ref().map_err(Clone::clone)?.matches(&|name| self.lookup(name, context, values))
+        let judged =
+            selection.filter.as_ref().map_err(Clone::clone)?.matches(&|name| self.lookup(name, context, values));
+        match context.discreet {
+            true => judged.map_err(FilterError::unquoted),
+            false => judged,
+        }
     }
 }
 
@@ -223,6 +232,9 @@ impl<'a> Evaluation<'a> {
                 Err(Stop::Failed(error)) => drop(values.insert(name, Err(error))),
                 Err(Stop::Pending) => {}
             }
+        }
+        if self.context.discreet {
+            values = values.into_iter().map(|(name, value)| (name, value.map_err(AttributeError::unquoted))).collect();
         }
         match walk.waits {
             false => Step::Done(self.done.insert(values).clone()),
@@ -370,6 +382,9 @@ impl<'a> Evaluation<'a> {
                 };
                 match value {
                     Err(Stop::Failed(AttributeError::Unknown(_))) => {
+                        if self.context.locked.contains(reference) {
+                            return Err(AttributeError::Locked(reference.clone()).into());
+                        }
                         let text =
                             self.context.values.get(reference).ok_or(AttributeError::NoValue(reference.clone()))?;
                         Value::read(text, as_, syntax)?

@@ -112,6 +112,17 @@ pub enum FilterError {
 }
 
 impl FilterError {
+    /// The same without what it quotes of values.
+    pub(crate) fn unquoted(self) -> Self {
+        match self {
+            FilterError::NotComparable { attribute, kind, .. } => {
+                FilterError::NotComparable { attribute, kind, value: "…".into() }
+            }
+            FilterError::Attribute { name, error } => FilterError::Attribute { name, error: error.unquoted() },
+            error => error,
+        }
+    }
+
     /// A stable name for machines.
     pub fn code(&self) -> &'static str {
         match self {
