@@ -235,7 +235,7 @@ impl Data {
         self.commit(batch).await
     }
 
-    /// The kept answer to a call that this amount paid for.
+    /// The kept answer, concealed, to a call that this amount paid for.
     pub async fn answer(&self, session: SessionId, cumulative: Balance) -> Result<Option<Settled>, ApiError> {
         self.store.get::<Answers>(&(session, cumulative)).map_err(read)
     }
@@ -284,7 +284,7 @@ impl Data {
 
     // Operations
 
-    /// Keeps an operation of this node, the answer that earns its promise, what it changed, and that it has to be told, all together.
+    /// Keeps an operation of this node, the answer (concealed) that earns its promise, what it changed, and that it has to be told, all together.
     pub async fn executed(&self, operation: &Operation, settled: &Settled, changes: &[Change]) -> Result<(), ApiError> {
         let hash = operation.payload_hash(&self.genesis);
         let receipt = &settled.receipt.receipt;

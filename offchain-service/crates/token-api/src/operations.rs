@@ -59,7 +59,7 @@ impl Operations {
     /// Keeps an operation of this node together with the answer that it was paid for, and tells everyone.
     pub async fn executed(&self, node: &Node, operation: Operation, settled: &Settled) -> Result<(), ApiError> {
         let (mut turns, changes) = changes(node, &operation).await?;
-        node.data.executed(&operation, settled, &changes).await?;
+        node.data.executed(&operation, &node.seals.conceal(settled), &changes).await?;
         turns.iter_mut().zip(changes).for_each(|(turn, change)| turn.changed(change));
         node.metrics.operation("executed");
         tell(node, operation).await;

@@ -543,7 +543,10 @@ async fn answered_before(
     };
     let kept = match last() {
         Some(settled) => Some(settled),
-        None => node.data.answer(p.session, p.cumulative).await?.filter(|settled| settled.answers(promise)),
+        None => {
+            let kept = node.data.answer(p.session, p.cumulative).await?.filter(|settled| settled.answers(promise));
+            kept.and_then(|kept| node.seals.reveal(kept))
+        }
     };
     let Some(settled) = kept else { return Ok(None) };
     let entry = node.sessions.get(node, p.session).await?;

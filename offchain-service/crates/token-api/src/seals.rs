@@ -19,6 +19,7 @@ use smartlayer_sealed_values::{
 use crate::{
     instances::{node_peer, Held},
     node::Node,
+    paid::Settled,
 };
 
 /// What this node's keys are made with.
@@ -46,6 +47,21 @@ impl Seals {
     fn key(&self, node: &Node, instance: InstanceId, id: KeyId) -> Option<InstanceKey> {
         let wrapped = node.data.instance_key(instance, id).ok().flatten()?;
         self.wrapping.unwrap(instance, &wrapped)
+    }
+
+    /// An answer as it lies on the disk: what it says may be for its caller only.
+    pub fn conceal(&self, answer: &Settled) -> Settled {
+        let body = self.wrapping.wrap_answer(&answer.receipt.receipt.request_hash, &answer.body);
+        Settled { body, ..answer.clone() }
+    }
+
+    /// The answer that was kept so; nothing if the service key was another then.
+    pub fn reveal(&self, kept: Settled) -> Option<Settled> {
+        let body = self.wrapping.unwrap_answer(&kept.receipt.receipt.request_hash, &kept.body);
+        if body.is_none() {
+            tracing::warn!("an answer was kept under another service key, and can't be given again");
+        }
+        Some(Settled { body: body?, ..kept })
     }
 
     /// Opens what of an instance's values is sealed, as far as the keys are here. Returns the names of all that was.

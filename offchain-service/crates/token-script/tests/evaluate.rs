@@ -229,6 +229,48 @@ fn issuers_values_have_the_syntax_that_the_script_states() {
     assert_eq!(values["literal"], Ok(Value::Uint(U256::from(5))));
 }
 
+/// A sealed value without its key is there: neither absent, nor to be replaced by what the next origin says.
+#[test]
+fn what_is_locked_is_not_absent() {
+    let body = r#"<ts:attribute name="reason"><ts:origins><ts:data ref="why" as="utf8"/><ts:data><ts:string>none</ts:string></ts:data></ts:origins></ts:attribute>
+<ts:attribute name="other"><ts:origins><ts:data ref="reason" as="utf8"/></ts:origins></ts:attribute>
+<ts:selection name="revoked" filter="(reason=*)"/>"#;
+    let (script, open) = (script(body), context());
+    let locked = Context { locked: ["why".into()].into(), ..context() };
+    let values = |context: &Context| run(script.evaluate(["reason", "other"], context), |_| unreachable!()).0;
+    assert_eq!(values(&open)["reason"], Ok(Value::Text("none".into())));
+    assert_eq!(values(&locked)["reason"], Err(AttributeError::Locked("why".into())));
+    assert!(values(&locked)["other"].as_ref().unwrap_err().is_locked());
+    let judged = script.is_selected("revoked", &locked, &values(&locked));
+    assert_eq!(judged.unwrap_err().code(), "attribute-unavailable");
+}
+
+/// Where values are not for everybody, no error quotes one.
+#[test]
+fn discreet_errors_quote_no_values() {
+    let body = r#"<ts:attribute name="tier"><ts:origins><ts:data ref="salary" as="utf8"><ts:mapping><ts:option key="1"><ts:value xml:lang="en">low</ts:value></ts:option></ts:mapping></ts:data></ts:origins></ts:attribute>
+<ts:attribute name="number"><ts:origins><ts:data ref="note" as="uint"/></ts:origins></ts:attribute>
+<ts:attribute name="text"><ts:origins><ts:data ref="note" as="utf8"/></ts:origins></ts:attribute>
+<ts:attribute name="count"><ts:origins><ts:data ref="three" as="uint"/></ts:origins></ts:attribute>
+<ts:selection name="odd" filter="(count=${text})"/>"#;
+    let values = [("salary", "84000"), ("note", "84000 a year"), ("three", "3")];
+    let values: std::collections::BTreeMap<_, _> =
+        values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let script = script(body);
+    for discreet in [false, true] {
+        let context = Context { values: values.clone(), discreet, ..context() };
+        let found = run(script.evaluate(["tier", "number", "text", "count"], &context), |_| unreachable!()).0;
+        let errors = [
+            found["tier"].as_ref().unwrap_err().to_string(),
+            found["number"].as_ref().unwrap_err().to_string(),
+            script.is_selected("odd", &context, &found).unwrap_err().to_string(),
+        ];
+        for error in errors {
+            assert_eq!(error.contains("84000"), !discreet, "{error}");
+        }
+    }
+}
+
 #[test]
 fn what_is_not_served_is_described_and_unavailable() {
     let event = r#"<ethereum:event contract="C" type="Sold" filter="id=${tokenId}" select="price"/>"#;
