@@ -55,7 +55,7 @@ mod value;
 mod view;
 mod xml;
 
-pub use abi::{AbiEvent, AbiFunction, AbiType, EventField};
+pub use abi::{AbiEvent, AbiFunction, AbiType, DecodeError, EventField};
 pub use access::{Access, MARKS};
 pub use action::{ActionError, UnsignedTransaction};
 pub use error::{Reason, ScriptError};

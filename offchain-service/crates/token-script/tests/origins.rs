@@ -281,7 +281,8 @@ fn storage_is_read_as_solidity_lays_it_out() {
 fn attestations_are_records() {
     let body = r#"<ts:attestation name="Pass" type="eas"><ts:meta><ts:name>Pass</ts:name>
             <ts:attributeField name="data.ticketId">Ticket</ts:attributeField></ts:meta><ts:key>0x04</ts:key>
-            <ts:collectionFields><ts:collectionField name="schema"/></ts:collectionFields>
+            <ts:collectionFields><ts:collectionField name="schema"/>
+            <ts:collectionField name="eventId"> devcon 6 </ts:collectionField></ts:collectionFields>
             <ts:idFields>eventId, ticketId</ts:idFields><ts:eas schemaUID="0x7f"/></ts:attestation>"#
         .to_string()
         + &attribute("ticket", "27", r#"<ts:data ref="attestation.data.ticketId"/>"#)
@@ -293,7 +294,7 @@ fn attestations_are_records() {
     let definition = serde_json::to_value(&script.attestations).unwrap();
     assert_eq!(definition[0]["schemaUid"], "0x7f");
     assert_eq!(definition[0]["idFields"], json!(["eventId", "ticketId"]));
-    assert_eq!(definition[0]["collectionFields"], json!(["schema"]));
+    assert_eq!(definition[0]["collectionFields"], json!([["schema", ""], ["eventId", "devcon 6"]]));
     assert_eq!(definition[0]["fields"], json!([["data.ticketId", "Ticket"]]));
     let attestation = Value::typed("abi", &json!({ "data": { "ticketId": 9, "eventId": "devcon" } })).unwrap();
     let with = Context { attestation: Some(attestation), ..context() };
@@ -306,6 +307,21 @@ fn attestations_are_records() {
     assert_eq!(text(&one(&script, "either", &context())), "none");
     assert_eq!(script.is_selected("attested", &with, &Values::new()), Ok(true));
     assert_eq!(script.is_selected("attested", &context(), &Values::new()), Ok(false));
+}
+
+#[test]
+fn the_deprecated_event_of_an_attestation_is_a_collection_field() {
+    let collection = |inner: &str| {
+        let body = format!(
+            r#"<ts:attestation name="Pass" type="eas"><ts:eventId>devcon6</ts:eventId>{inner}</ts:attestation>"#
+        );
+        script(&body).attestations.remove(0).collection_fields
+    };
+    let field = |name: &str, text: &str| vec![(name.to_string(), text.to_string())];
+    assert_eq!(collection(""), field("eventId", "devcon6"));
+    assert_eq!(collection("<ts:collectionFields/>"), field("eventId", "devcon6"));
+    let newer = r#"<ts:collectionFields><ts:collectionField name="day">2</ts:collectionField></ts:collectionFields>"#;
+    assert_eq!(collection(newer), field("day", "2"));
 }
 
 #[test]

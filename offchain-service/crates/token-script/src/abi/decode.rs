@@ -5,13 +5,16 @@ use alloy_primitives::{Address, I256, U256};
 use super::{fits_int, name_or_position, AbiType};
 use crate::Value;
 
-/// Why a call's result could not be decoded.
+/// Why ABI-encoded data could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DecodeError {
+pub enum DecodeError {
+    /// It ends before its values do.
     #[error("it ends early")]
     Short,
+    /// Its values are more than may be built.
     #[error("it has more values than are looked at")]
     TooMany,
+    /// A value is not of this type.
     #[error("not a {0}")]
     Invalid(String),
 }

@@ -10,7 +10,8 @@ use alloy_dyn_abi::DynSolValue;
 use alloy_json_abi::{EventParam, Param};
 use alloy_primitives::{keccak256, B256, I256};
 
-pub(crate) use decode::{decode, DecodeError};
+pub(crate) use decode::decode;
+pub use decode::DecodeError;
 pub use event::{AbiEvent, EventField};
 
 use crate::{NotConvertible, Value};
@@ -92,6 +93,16 @@ impl AbiType {
                 _ => None,
             },
         }
+    }
+
+    /// Decodes ABI-encoded `data` to a record of `fields`: names, and types that nest no deeper than the caller's stack bears.
+    /// A field without a name is named by its position. What is built takes at most `budget` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the data is not of these types, or is more than that.
+    pub fn decode(fields: &[(String, AbiType)], data: &[u8], budget: usize) -> Result<Value, DecodeError> {
+        decode(fields, data, budget).map(Value::Record)
     }
 
     /// The type that a script's `ethereum:type` or `type` names: elementary, or an array of such.

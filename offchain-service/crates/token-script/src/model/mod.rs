@@ -190,8 +190,9 @@ pub struct AttestationDefinition {
     pub keys: Vec<String>,
     /// The fields that make it one of its kind, as paths.
     pub id_fields: Vec<String>,
-    /// The fields that its collection is told by, as paths.
-    pub collection_fields: Vec<String>,
+    /// The fields that its collection is told by: paths, and the texts that they must have, empty if any will do. Of a
+    /// script that names none, its deprecated `eventId` as the field of that name.
+    pub collection_fields: Vec<(String, String)>,
     /// The fields to be shown: paths and what they are called.
     pub fields: Vec<(String, String)>,
 }

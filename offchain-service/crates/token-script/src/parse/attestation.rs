@@ -19,13 +19,19 @@ impl<'a, 'i> Parser<'a, 'i> {
         };
         let collection = match self.child(node, "collectionFields") {
             Some(fields) => {
-                let names = self.children(fields, "collectionField").map(|n| match attribute(n, "name") {
-                    name if name.is_empty() => collapse(&text(n)),
-                    name => name,
+                let pairs = self.children(fields, "collectionField").map(|n| match attribute(n, "name") {
+                    name if name.is_empty() => (collapse(&text(n)), String::new()),
+                    name => (name, collapse(&text(n))),
                 });
-                self.bounded(names, "fields of an attestation")?
+                self.bounded(pairs, "fields of an attestation")?
             }
             None => Vec::new(),
+        };
+        // What collection fields came to replace.
+        let event = self.child(node, "eventId").map(|n| collapse(&text(n))).filter(|event| !event.is_empty());
+        let collection = match event {
+            Some(event) if collection.is_empty() => vec![("eventId".into(), event)],
+            _ => collection,
         };
         let shown = self.child(node, "meta").into_iter().flat_map(|meta| self.children(meta, "attributeField"));
         let shown = shown.map(|n| (attribute(n, "name"), collapse(&text(n))));
