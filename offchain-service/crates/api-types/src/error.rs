@@ -182,6 +182,8 @@ codes! {
     UpdateTooFarAhead = 4103, "update_too_far_ahead", 200, "Publish the updates that data.missing names first.";
     /// No other service listens, so the update went nowhere.
     NotPassedOn = 4104, "not_passed_on", 200, "Publish to a node that serves the instance, or to another anchor.";
+    /// The attestation in reading.attestation is not one of this instance, not its issuer's, or not valid now; data.refusal says which.
+    AttestationRefused = 4106, "attestation_refused", 200, "Do what data.remedy says.";
     /// The key is not sealed to this node for this instance, or opens none of its values; the message says which.
     KeyRefused = 4105, "key_refused", 200, "Seal the key to node_info's keyOffer, after what it opens was stored or published.";
 }

@@ -147,6 +147,9 @@ pub struct Reading {
     /// The language of values that are texts for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// The attestation that the token is, as the text of its magic link (`ticket=…`), for scripts that define tokens as attestations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<String>,
 }
 
 impl Reading {

@@ -1,5 +1,5 @@
 use alloy_primitives::{Address, B256, U256};
-use smartlayer_token_script::Value;
+use smartlayer_token_script::{Attested, Value};
 
 use crate::{
     package::Package,
@@ -122,25 +122,22 @@ impl Attestation {
     /// [`Refusal::ForgedSchema`] if the schema is not the attestation's, [`Refusal::BadSchema`], [`Refusal::BadData`].
     pub fn data(&self, schema: &Schema) -> Result<Data, Refusal> {
         let found = schema.uid();
-        if found != self.content.schema {
+        let is_ticket = self.content.schema.is_zero() && *schema == Schema::of_tickets();
+        if found != self.content.schema && !is_ticket {
             return Err(Refusal::ForgedSchema { expected: self.content.schema, found });
         }
         schema.decode(&self.content.data)
     }
 
-    /// What `attestation` and `attestation.<path>` mean in scripts, for [`Context::attestation`]: a record of what was signed
-    /// (`schema`, `recipient`, `time`, `expirationTime`, `revocable`, `refUID`; before it `version` and behind it `salt` where
-    /// they were signed too), with `data` as the record of the schema's fields.
-    ///
-    /// [`Context::attestation`]: smartlayer_token_script::Context::attestation
-    pub fn value(&self, data: &Data) -> Value {
-        self.record(data.record().clone())
-    }
-
-    /// What was signed, with `data` as the bytes that were: what a contract takes that checks the signature itself, as the
-    /// struct of these fields in this order.
-    pub fn message(&self) -> Value {
-        self.record(Value::Bytes(self.content.data.to_vec()))
+    /// What scripts see of it: a record of what was signed (`schema`, `recipient`, `time`, `expirationTime`, `revocable`, `refUID`;
+    /// before it `version` and behind it `salt` where they were signed too), with `data` as the bytes that were signed, and as the record
+    /// of the schema's fields.
+    pub fn attested(&self, data: &Data) -> Attested {
+        Attested {
+            message: self.record(Value::Bytes(self.content.data.to_vec())),
+            parts: self.record(data.record().clone()),
+            signature: self.signature().to_vec(),
+        }
     }
 
     fn record(&self, data: Value) -> Value {

@@ -12,7 +12,7 @@
 //!    ([`schema_call`], [`Schema::read`]), and whether the issuer revoked it ([`revocation_call`], [`not_revoked`]). A schema can't
 //!    be forged, for its uid is its hash. A revocation can be hidden by the endpoint that is asked: choose whom you ask.
 //! 4. [`Attestation::data`] decodes what it says, [`Attestation::is_in_collection`] compares that with the definition,
-//!    [`Attestation::token_id`] says which instance of the token it is, and [`Attestation::value`] is what scripts see.
+//!    [`Attestation::token_id`] says which instance of the token it is, and [`Attestation::attested`] is what scripts see.
 //!
 //! Nothing here does I/O or reads a clock, and all that comes from outside is bounded.
 //!

@@ -113,6 +113,13 @@ impl Schema {
         }
     }
 
+    /// What attestations without a schema say, which name the zero schema: tickets, as the libraries that issue and show them have always made
+    /// them. No registry has it; that their data is so rests on this convention, and on the issuer's signature over the data.
+    pub fn of_tickets() -> Self {
+        let text = "string eventId,string ticketId,uint8 ticketClass,bytes commitment".into();
+        Self { text, resolver: Address::ZERO, revocable: false }
+    }
+
     /// Its uid: the hash of its text, its resolver and whether it is revocable, packed.
     pub fn uid(&self) -> B256 {
         keccak256([self.text.as_bytes(), self.resolver.as_slice(), &[u8::from(self.revocable)]].concat())

@@ -696,12 +696,24 @@ fn the_chain_is_asked_and_its_answers_are_checked() {
     }
 }
 
+/// Tickets name no schema.
+#[test]
+fn tickets_have_the_fields_that_tickets_always_had() {
+    let content = Content { schema: B256::ZERO, ..content(Form::Version1) };
+    let attestation = read(&compact(&content)).unwrap();
+    let data = attestation.data(&Schema::of_tickets()).unwrap();
+    assert_eq!(data.record().at("ticketId").unwrap().text(), Some("42".into()));
+    assert_eq!(code(attestation.data(&schema("string eventId"))), "forged-schema");
+    assert_eq!(code(ticket().data(&Schema::of_tickets())), "forged-schema");
+}
+
 /// What a script makes of the value, and of the message where a contract takes it as a struct.
 #[test]
 fn scripts_see_the_attestation() {
     let attestation = read(&compact(&content(Form::Version2 { salt: B256::repeat_byte(9) }))).unwrap();
     let data = attestation.data(&schema(TICKET)).unwrap();
-    let value = attestation.value(&data);
+    let attested = attestation.attested(&data);
+    let value = &attested.parts;
     let text = |path: &str| value.at(path).unwrap().text().unwrap();
     assert_eq!(text("data.ticketId"), "42");
     assert_eq!(text("schema"), TICKET_UID);
@@ -709,7 +721,7 @@ fn scripts_see_the_attestation() {
     assert_eq!((text("time"), text("expirationTime")), ((NOW - 10).to_string(), (NOW + 10).to_string()));
     assert_eq!((text("version"), text("revocable")), ("2".into(), "TRUE".into()));
     assert_eq!((text("refUID"), text("salt")), (B256::repeat_byte(3).to_string(), B256::repeat_byte(9).to_string()));
-    assert_eq!(ticket().value(&data).at("salt"), None);
+    assert_eq!(ticket().attested(&data).parts.at("salt"), None);
 
     let script = parse(
         br#"<ts:token xmlns:ts="http://tokenscript.org/2024/01/tokenscript" xmlns:ethereum="urn:ethereum:constantinople" name="T">
@@ -717,21 +729,20 @@ fn scripts_see_the_attestation() {
   <ts:abi>[{"type":"function","name":"mint","stateMutability":"nonpayable","outputs":[],"inputs":[{"name":"attestation","type":"tuple",
     "components":[{"name":"version","type":"uint16"},{"name":"schema","type":"bytes32"},{"name":"recipient","type":"address"},
     {"name":"time","type":"uint64"},{"name":"expirationTime","type":"uint64"},{"name":"revocable","type":"bool"},
-    {"name":"refUID","type":"bytes32"},{"name":"data","type":"bytes"},{"name":"salt","type":"bytes32"}]}]}]</ts:abi></ts:contract>
+    {"name":"refUID","type":"bytes32"},{"name":"data","type":"bytes"},{"name":"salt","type":"bytes32"}]},
+    {"name":"signature","type":"bytes"}]}]</ts:abi></ts:contract>
 <ts:origins><ts:ethereum contract="C"/></ts:origins>
 <ts:attribute name="event"><ts:origins><ts:data ref="attestation.data.eventId"/></ts:origins></ts:attribute>
 <ts:cards><ts:card type="action" name="Mint"><ts:transaction><ethereum:transaction contract="C" function="mint"><ts:data>
-  <ts:struct ref="attestation"/></ts:data></ethereum:transaction></ts:transaction></ts:card></ts:cards></ts:token>"#,
+  <ts:struct ref="attestation"/><ts:bytes ref="attestationSig"/></ts:data></ethereum:transaction></ts:transaction></ts:card></ts:cards></ts:token>"#,
         &Limits::default(),
     )
     .unwrap();
-    let with = |value: Value| Context { attestation: Some(value), chain_id: Some(1), ..Context::default() };
-    let context = with(value.clone());
+    let context = Context { attestation: Some(attested), chain_id: Some(1), ..Context::default() };
     let Step::Done(values) = script.evaluate(["event"], &context).step() else { panic!("it asks for nothing") };
     assert_eq!(values["event"], Ok(Value::Text("devcon6".into())));
-    // The contract takes the bytes that were signed, and not what they mean.
-    assert!(script.transaction("Mint", &context, &Values::new()).is_err());
-    let made = script.transaction("Mint", &with(attestation.message()), &Values::new()).unwrap().unwrap();
+    // The contract takes the bytes that were signed, and not what they mean, and the signature.
+    let made = script.transaction("Mint", &context, &Values::new()).unwrap().unwrap();
     let content = &attestation.content;
     let arguments = (
         2u16,
@@ -744,7 +755,8 @@ fn scripts_see_the_attestation() {
         content.data.clone(),
         B256::repeat_byte(9),
     );
-    assert_eq!(hex::encode(&made.data[4..]), hex::encode((arguments,).abi_encode_params()));
+    let signature = Bytes::from(attestation.signature().to_vec());
+    assert_eq!(hex::encode(&made.data[4..]), hex::encode((arguments, signature).abi_encode_params()));
 }
 
 fn any_json() -> impl Strategy<Value = Json> {

@@ -209,7 +209,7 @@ pub(crate) async fn forget(node: &Node) {
     }
 }
 
-/// Who owns the instance: whom its contract names; of tokens that are amounts the one who claims it, if they hold any; where there is no
+/// Who owns the instance: whom the attestation names that was shown as its token; whom its contract names; of tokens that are amounts the one who claims it, if they hold any; where there is no
 /// contract, whom the issuer names, or the transfer that issued it.
 async fn owner(
     node: &Node,
@@ -218,6 +218,9 @@ async fn owner(
     chains: &Chains<'_>,
     claimed: Option<&Principal>,
 ) -> Result<Option<Principal>, ApiError> {
+    if let Some(verified) = reading.attested(held, chains).await? {
+        return Ok(verified.recipient.map(|address| Principal::Ethereum(address.into())));
+    }
     if !reading.has_contract(held) {
         let values = node.operations.values(node, held).await?;
         return Ok(values.get(OWNER).and_then(|text| text.parse().ok()));

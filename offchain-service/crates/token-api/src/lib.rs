@@ -29,6 +29,7 @@ mod accept;
 mod access;
 mod anchors;
 mod answers;
+mod attested;
 mod catch_up;
 mod chain;
 mod config;

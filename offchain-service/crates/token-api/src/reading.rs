@@ -1,11 +1,19 @@
 //! Whose an instance's token is, on which chain, and who asks: what a script may know beside the instance's values.
 
+use std::sync::Arc;
+
 use alloy_primitives::{Address, Bytes, U256};
 use smartlayer_api_types::{rpc, ApiError, ErrorCode};
 use smartlayer_ethereum::{Answer, ChainId, Read};
 use smartlayer_token_script::Context;
 
-use crate::{evaluate::Chains, instances::Held, methods::check_language, node::Node};
+use crate::{
+    attested::{Shown, Verified},
+    evaluate::Chains,
+    instances::Held,
+    methods::check_language,
+    node::Node,
+};
 
 /// The issuer's value that says which chain the token is on: `eip155:137`.
 const CHAIN: &str = "token.chain";
@@ -28,6 +36,8 @@ pub(crate) struct Reading {
     caller: Option<Address>,
     language: String,
     from_block: u64,
+    /// The token itself, if it is an attestation.
+    shown: Option<Arc<Shown>>,
 }
 
 impl Reading {
@@ -56,7 +66,17 @@ impl Reading {
         }
         check_language(given.language.as_deref())?;
         let from_block = values.get(FROM_BLOCK).and_then(|text| text.parse().ok()).unwrap_or_default();
-        Ok(Self { chain_id, issued, caller, language: given.language.clone().unwrap_or_default(), from_block })
+        let shown = given.attestation.as_deref().map(|text| Shown::read(held, text).map(Arc::new)).transpose()?;
+        let language = given.language.clone().unwrap_or_default();
+        Ok(Self { chain_id, issued, caller, language, from_block, shown })
+    }
+
+    /// The attestation that the token is, if one was shown.
+    pub async fn attested(&self, held: &Held, chains: &Chains<'_>) -> Result<Option<Verified>, ApiError> {
+        match &self.shown {
+            Some(shown) => shown.verify(held, chains).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The same for this caller. Fails with `invalid_params` if another was named.
@@ -73,15 +93,21 @@ impl Reading {
     pub async fn context(&self, node: &Node, held: &Held, chains: &Chains<'_>) -> Result<Context, ApiError> {
         let token_id = U256::from_be_bytes(held.state.token_id);
         let (values, opened) = node.operations.opened(node, held).await?;
+        let verified = self.attested(held, chains).await?;
+        let owner = match &verified {
+            Some(verified) => verified.recipient,
+            None if held.script.names_owner => self.owner(held, token_id, chains).await,
+            None => None,
+        };
         Ok(Context {
             token_id,
-            owner: if held.script.names_owner { self.owner(held, token_id, chains).await } else { None },
+            owner,
             caller: self.caller,
             chain_id: self.chain_id,
             values,
             discreet: !opened.sealed.is_empty(),
             locked: opened.locked,
-            attestation: None,
+            attestation: verified.map(|verified| verified.attested),
             from_block: self.from_block,
             language: self.language.clone(),
         })

@@ -60,7 +60,8 @@ pub use access::{Access, MARKS};
 pub use action::{ActionError, UnsignedTransaction};
 pub use error::{Reason, ScriptError};
 pub use evaluate::{
-    AttributeError, CallError, Context, EthereumCall, Evaluation, Log, LogQuery, Requests, Step, StorageRead, Values,
+    Attested, AttributeError, CallError, Context, EthereumCall, Evaluation, Log, LogQuery, Requests, Step, StorageRead,
+    Values,
 };
 pub use filter::{Comparison, Explanation, Filter, FilterError, FilterSyntaxError, Node, Part};
 pub use limits::Limits;

@@ -3,8 +3,8 @@
 use alloy_primitives::{keccak256, Address, B256, U256};
 use serde_json::{json, Value as Json};
 use smartlayer_token_script::{
-    parse, ActionError, AttributeError, CallError, Context, Evaluation, Limits, Log, LogQuery, Requests, Step,
-    TokenScript, Value, Values,
+    parse, ActionError, Attested, AttributeError, CallError, Context, Evaluation, Limits, Log, LogQuery, Requests,
+    Step, TokenScript, Value, Values,
 };
 
 const OWNER: Address = Address::new([0x11; 20]);
@@ -289,6 +289,8 @@ fn attestations_are_records() {
         + &attribute("event", "", r#"<ts:attestation name="Pass" ref="data.eventId" as="utf8"/>"#)
         + &attribute("lost", "", r#"<ts:attestation ref="data.nothing"/>"#)
         + &attribute("either", "", r#"<ts:attestation ref="data.eventId"/><ts:data>none</ts:data>"#)
+        + &attribute("whole", "", r#"<ts:data ref="attestation"/>"#)
+        + &attribute("sig", "", r#"<ts:data ref="attestationSig"/>"#)
         + r#"<ts:selection name="attested" filter="attestation=*"/>"#;
     let script = script(&body);
     let definition = serde_json::to_value(&script.attestations).unwrap();
@@ -297,11 +299,14 @@ fn attestations_are_records() {
     assert_eq!(definition[0]["collectionFields"], json!([["schema", ""], ["eventId", "devcon 6"]]));
     assert_eq!(definition[0]["fields"], json!([["data.ticketId", "Ticket"]]));
     let attestation = Value::typed("abi", &json!({ "data": { "ticketId": 9, "eventId": "devcon" } })).unwrap();
-    let with = Context { attestation: Some(attestation), ..context() };
+    let attested = Attested { message: Value::Bool(true), parts: attestation, signature: vec![7; 65] };
+    let with = Context { attestation: Some(attested), ..context() };
     assert_eq!(
         (text(&one(&script, "ticket", &with)), text(&one(&script, "event", &with))),
         ("9".into(), "devcon".into())
     );
+    assert_eq!(one(&script, "whole", &with), Ok(Value::Bool(true)));
+    assert_eq!(one(&script, "sig", &with), Ok(Value::Bytes(vec![7; 65])));
     assert_eq!(one(&script, "lost", &with).unwrap_err().code(), "no-value");
     assert_eq!(one(&script, "ticket", &context()), Err(AttributeError::NoAttestation));
     assert_eq!(text(&one(&script, "either", &context())), "none");

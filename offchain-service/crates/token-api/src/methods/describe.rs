@@ -214,6 +214,7 @@ pub(super) fn reading_schema() -> Value {
             "chain": { "type": "string", "pattern": "^eip155:[1-9][0-9]*$" },
             "caller": address_schema(),
             "language": language_schema(),
+            "attestation": { "type": "string", "maxLength": 8192 },
         }),
         &[],
     )

@@ -52,8 +52,8 @@ pub(super) async fn prepare(node: &Node, params: TokenTransfer) -> Result<Transf
     let id = signed.order.issued;
     let other = node.instances.placed(node, id).await?;
     let issue = required(&other.token, id, ISSUE, "no-issue-operation")?;
-    if other.script.has_contract() {
-        let why = format!("the contract of token type {} says who owns its instances", id.token_type);
+    if other.script.has_contract() || !other.script.attestations.is_empty() {
+        let why = format!("a contract or an attestation says who owns the instances of token type {}", id.token_type);
         return Err(impossible("owned-on-chain", why));
     }
     if reserved_for(&other.state) != Some(source) {

@@ -99,10 +99,22 @@ impl World {
         token_id: u8,
         values: &[(&str, &str)],
     ) {
-        let values: BTreeMap<_, _> = values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let mut id = [0; 32];
         id[31] = token_id;
-        let state = InstanceState { instance, token_id: id, values }.encode();
+        self.place_token(script, instance, version, id, values).await;
+    }
+
+    /// Places a version of an instance with any token id.
+    pub async fn place_token(
+        &self,
+        script: &str,
+        instance: InstanceId,
+        version: u32,
+        token_id: [u8; 32],
+        values: &[(&str, &str)],
+    ) {
+        let values: BTreeMap<_, _> = values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let state = InstanceState { instance, token_id, values }.encode();
         let redundancy = Redundancy { serving: 1, shards: 1, threshold: 1 };
         let (coding, shards) = smartlayer_shards::encode(&state, &redundancy).unwrap();
         let holding =

@@ -8,6 +8,7 @@ mod ethereum;
 mod files;
 
 mod access;
+mod attested;
 mod batching;
 mod contract;
 mod memory;

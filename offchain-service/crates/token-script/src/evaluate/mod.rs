@@ -35,13 +35,33 @@ pub struct Context {
     pub locked: BTreeSet<String>,
     /// Whether values are not for everybody who hears of an error: none quotes any then.
     pub discreet: bool,
-    /// The attestation that the token is, if it is one: `attestation`, and `attestation.field`.
-    pub attestation: Option<Value>,
+    /// The attestation that the token is, if it is one: `attestation`, `attestation.field` and `attestationSig`.
+    pub attestation: Option<Attested>,
     /// The first block whose logs can matter, for example the one that the contract was created in.
     pub from_block: u64,
     /// The language of texts that mappings give; English if empty. For values that are shown: what selections decide must not
     /// depend on it, and [`TokenScript::evaluate_action`] takes no notice of it.
     pub language: String,
+}
+
+/// An attestation as scripts see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attested {
+    /// What was signed, as the struct that contracts take who check it themselves: `attestation`.
+    pub message: Value,
+    /// The same with its data in the fields of its schema: `attestation.data.field`.
+    pub parts: Value,
+    /// The signature: `attestationSig`.
+    pub signature: Vec<u8>,
+}
+
+impl Attested {
+    fn at(&self, path: &str) -> Option<&Value> {
+        match path.is_empty() {
+            true => Some(&self.message),
+            false => self.parts.at(path),
+        }
+    }
 }
 
 /// Values by the names that were asked for.

@@ -44,6 +44,10 @@ impl TokenScript {
                 });
                 Some(id?.map(|id| Value::Uint(U256::from(id))))
             }
+            "attestationSig" => {
+                let attestation = context.attestation.as_ref().ok_or(AttributeError::NoAttestation);
+                Some(attestation.map(|attestation| Value::Bytes(attestation.signature.clone())))
+            }
             _ => {
                 let path =
                     name.strip_prefix("attestation").filter(|path| path.is_empty() || path.starts_with(['.', '[']));

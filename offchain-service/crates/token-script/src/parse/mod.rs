@@ -91,7 +91,8 @@ impl Scope {
 
     /// Whether a name stands for something that no script defines.
     fn is_reserved(&self, name: &str) -> bool {
-        matches!(name, "tokenId" | "ownerAddress" | "walletAddress" | "chainId" | "contractAddress" | "attestation")
+        ["tokenId", "ownerAddress", "walletAddress", "chainId", "contractAddress", "attestation", "attestationSig"]
+            .contains(&name)
             || name.starts_with("contractAddress_")
     }
 }
