@@ -66,11 +66,7 @@ pub fn sign(
 
 /// Whether a node's answer says that this order was carried out, and its receipt says the same; or what differs. `TokenClient::transfer`
 /// looks itself.
-pub fn as_ordered(
-    order: &TransferOrder,
-    answer: &Transferred,
-    receipt: Option<&Receipt>,
-) -> Result<(), &'static str> {
+pub fn as_ordered(order: &TransferOrder, answer: &Transferred, receipt: Option<&Receipt>) -> Result<(), &'static str> {
     let TransferOrder { source, issued, to, .. } = order;
     let executed = |instance, kind, issued: &IssuedJson| {
         let said = ExecutedJson { instance, kind, issued: Some(issued.clone()) };
