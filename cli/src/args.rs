@@ -236,7 +236,8 @@ pub struct RegisterArgs {
     /// Where nodes can fetch the script; up to 4 times
     #[arg(long = "uri", required = true, value_name = "URI")]
     pub uris: Vec<String>,
-    /// An action of the script that is to be recorded and can be proved; may be repeated
+    /// An action of the script that is to be recorded and can be proved; may be repeated. `transfer` and `issue` are the two sides of a
+    /// transfer and need no action; if the script has an action `transfer`, its selections say when a transfer is allowed
     #[arg(long = "key-operation", value_name = "ACTION")]
     pub key_operations: Vec<String>,
     /// How many nodes serve each instance

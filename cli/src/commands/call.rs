@@ -31,6 +31,11 @@ pub struct ReceiptFile {
 }
 
 pub async fn run(context: &Context, args: CallArgs) -> Result<Report> {
+    Ok(answered(context, args).await?.1)
+}
+
+/// The last answer, and the report of all of them.
+pub(super) async fn answered(context: &Context, args: CallArgs) -> Result<(Answered<Value>, Report)> {
     let instance = InstanceId::from(args.instance);
     let params: Value = serde_json::from_str(&args.params).context("--params is not JSON")?;
     if !params.is_object() {
@@ -79,7 +84,8 @@ pub async fn run(context: &Context, args: CallArgs) -> Result<Report> {
             .with_context(|| format!("cannot write the answer to {}", file.display()))?;
     }
     let left = payer.sessions().into_iter().find(|b| b.session == answered.session).map(|b| b.left());
-    Ok(report(&answered, &tally, left))
+    let report = report(&answered, &tally, left);
+    Ok((answered, report))
 }
 
 /// Takes up the sessions that are open on the chain but unknown here. Without them there is nothing to pay from.

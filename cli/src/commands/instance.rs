@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use smartlayer_chain_client::ChainClient;
 use smartlayer_primitives::{assignment::Assignment, instance::InstanceState, payload::blake2_256, InstanceId};
-use smartlayer_sdk::{anchor_services, place_instance, seal, Options, Payer, ServiceClient, TokenClient};
+use smartlayer_sdk::{anchor_services, place_instance, seal, Attested, Options, Payer, ServiceClient, TokenClient};
 use std::sync::Arc;
 
 use super::{issuer::hand_over, show::text};
@@ -101,7 +101,7 @@ async fn store(
         context.say(&format!("asking the anchor at {}", anchor.url()));
         match place_instance(&chain, anchor, &key, &state, script_bytes.clone()).await {
             Ok(placed) => {
-                let holders = placed.holders;
+                let holders = &placed.holders;
                 let rows: Vec<_> = holders
                     .serving
                     .iter()
@@ -118,12 +118,19 @@ async fn store(
                     holders.version,
                     table(&["role", "node", "endpoint"], &rows)
                 );
-                let report = Report::new(serde_json::to_value(&holders)?, text);
+                let report = Report::new(serde_json::to_value(holders)?, text);
                 if !has_private {
                     return Ok(report);
                 }
-                let serving = holders.serving.iter().map(|holder| &holder.account);
-                let handed = hand_over(context, &chain, &key, instance, serving).await?;
+                // One anchor's word is not enough to give a key away.
+                let attested = Attested::placed(&chain, &placed, &state).await.with_context(|| {
+                    format!(
+                        "the anchor at {} says that it stored instance {index} of token type {token_type}, but does not show it; no node \
+                         was given the key to its private values; store it again, with another --anchor",
+                        anchor.url()
+                    )
+                })?;
+                let handed = hand_over(context, &chain, &key, &attested).await;
                 // One is enough: the others ask it.
                 let some_took_it = handed.iter().any(|(_, outcome)| outcome.is_ok());
                 return match handed.into_iter().find_map(|(_, outcome)| outcome.err()) {
@@ -143,8 +150,8 @@ async fn store(
     }
 }
 
-/// Who serves and holds an instance, attested by the anchors.
-pub(super) async fn assignment(chain: &ChainClient, instance: InstanceId) -> Result<Arc<Assignment>> {
+/// Who serves and holds an instance, attested by the anchors, if also by such as are active no more.
+async fn assignment(chain: &ChainClient, instance: InstanceId) -> Result<Arc<Assignment>> {
     // Looking costs nothing, so any key does; this one signs nothing.
     let nobody = smartlayer_chain_client::Keypair::from_seed(&[0; 32]);
     let options = Options { timeout: TIMEOUT, ..Options::default() };

@@ -15,7 +15,7 @@ use smartlayer_chain_client::{ChainClient, Keypair};
 use smartlayer_primitives::{AccountId, InstanceId};
 use smartlayer_sdk::{
     api::rpc::{FeedState, PublishStatus, Unlocked},
-    issuer_feed, publish_update, seal, ServiceClient, StateUpdate,
+    issuer_feed, publish_update, seal, Attested, ServiceClient, StateUpdate,
 };
 
 use crate::{
@@ -42,8 +42,8 @@ pub async fn run(context: &Context, command: IssuerCommand) -> Result<Report> {
 async fn unlock(context: &Context, instance: InstanceId) -> Result<Report> {
     let key = context.key()?;
     let chain = context.chain().await?;
-    let assignment = super::instance::assignment(&chain, instance).await?;
-    let handed = hand_over(context, &chain, &key, instance, &assignment.serving).await?;
+    let attested = Attested::find(&chain, &context.http, instance).await?;
+    let handed = hand_over(context, &chain, &key, &attested).await;
     let rows: Vec<_> = handed
         .iter()
         .map(|(node, outcome)| {
@@ -69,21 +69,21 @@ fn outcome_text(Unlocked { changed }: Unlocked) -> &'static str {
     }
 }
 
-/// Hands the key to an instance's sealed values to these nodes; says of each how that went.
-pub(super) async fn hand_over<'n>(
+/// Hands the key to an instance's sealed values to the nodes that serve it as the anchors attested; says of each how that went.
+pub(super) async fn hand_over(
     context: &Context,
     chain: &ChainClient,
     issuer: &Keypair,
-    instance: InstanceId,
-    nodes: impl IntoIterator<Item = &'n AccountId>,
-) -> Result<Vec<(AccountId, Result<Unlocked, smartlayer_sdk::Error>)>> {
-    let key = seal::instance_key(issuer, &chain.genesis_hash(), instance);
+    attested: &Attested,
+) -> Vec<(AccountId, Result<Unlocked, smartlayer_sdk::Error>)> {
+    let assignment = attested.assignment();
+    let key = seal::instance_key(issuer, &chain.genesis_hash(), assignment.instance);
     let mut handed = Vec::new();
-    for node in nodes {
+    for node in &assignment.serving {
         context.say(&format!("handing the key to {node}"));
-        handed.push((node.clone(), seal::unlock(chain, &context.http, node, instance, &key).await));
+        handed.push((node.clone(), seal::unlock(chain, &context.http, node, attested, &key).await));
     }
-    Ok(handed)
+    handed
 }
 
 fn fields(state: &FeedState) -> Vec<(&'static str, String)> {

@@ -6,6 +6,7 @@ use anyhow::{bail, Context as _, Result};
 use serde_json::{json, Value};
 use smartlayer_chain_client::{calls, Event};
 use smartlayer_primitives::{
+    operation::{ISSUE, TRANSFER},
     payload::blake2_256,
     sla::Objectives,
     token::{Redundancy, TokenSpec, TokenType},
@@ -80,7 +81,9 @@ fn spec(args: &RegisterArgs) -> Result<TokenSpec> {
     let parsed = smartlayer_token_script::parse(&script, &Limits::default())
         .with_context(|| format!("service nodes would refuse the token script {name}"))?;
     for operation in &args.key_operations {
-        if parsed.action(operation).is_none() {
+        // These two are the sides of a transfer: nobody calls an action for them.
+        let of_transfers = [TRANSFER, ISSUE].contains(&operation.as_str());
+        if !of_transfers && parsed.action(operation).is_none() {
             let actions: Vec<_> = parsed.actions().map(|a| a.name.as_str()).collect();
             bail!("the token script has no action {operation:?}; its actions are: {}", actions.join(", "));
         }
@@ -188,4 +191,33 @@ async fn list(context: &Context) -> Result<Report> {
         .collect();
     let values: Vec<_> = tokens.iter().map(|(id, t)| value(*id, t)).collect();
     Ok(Report::new(values.into(), table(&["type", "issuer", "paid until", "key operations"], &rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+
+    fn registered(operations: &[&str]) -> Result<TokenSpec> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/flight-ticket/flight-ticket.tsml");
+        let mut all = vec!["smartlayer", "token", "register", "--script", script, "--uri", "https://example.org/x"];
+        all.extend(operations.iter().flat_map(|operation| ["--key-operation", operation]));
+        match Cli::try_parse_from(all)?.command {
+            Command::Token(TokenCommand::Register(args)) => spec(&args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn key_operations_are_actions_or_the_sides_of_a_transfer() {
+        let script = include_bytes!("../../../examples/flight-ticket/flight-ticket.tsml");
+        let parsed = smartlayer_token_script::parse(script, &Limits::default()).unwrap();
+        let action = parsed.actions().next().unwrap().name.to_string();
+        assert!(parsed.action(TRANSFER).is_none() && parsed.action(ISSUE).is_none());
+        let spec = registered(&[&action, TRANSFER, ISSUE]).unwrap();
+        assert_eq!((spec.kind_of(TRANSFER), spec.kind_of(ISSUE)), (Some(1), Some(2)));
+        let refused = registered(&[TRANSFER, "no-such-action"]).unwrap_err().to_string();
+        assert!(refused.contains("no-such-action") && refused.contains(&action), "{refused}");
+    }
 }

@@ -1,12 +1,14 @@
 //! Transfers: the owner signs the order, somebody pays for it.
 
 use anyhow::{Context as _, Result};
+use serde::Deserialize as _;
 use serde_json::json;
 use smartlayer_primitives::InstanceId;
 use smartlayer_sdk::{
-    api::rpc::method,
+    api::rpc::{method, Transferred},
     grant::Principal,
-    transfer::{order, sign, SignedTransfer, TransferOrder},
+    transfer::{as_ordered, order, sign, SignedTransfer, TransferOrder},
+    Error,
 };
 
 use super::{
@@ -58,7 +60,15 @@ pub async fn run(context: &Context, args: TransferArgs) -> Result<Report> {
         save: args.save,
         signer: args.signer,
     };
-    call::run(context, call).await
+    let (answered, report) = call::answered(context, call).await?;
+    let result = Transferred::deserialize(&answered.paid.result).context("the node did not say what it did")?;
+    let receipt = answered.paid.receipt;
+    match as_ordered(&signed.order, &result, receipt.as_ref().map(|signed| &signed.receipt)) {
+        Ok(()) => Ok(report),
+        Err(problem) => {
+            Err(Error::NotAsOrdered { node: answered.node, problem, receipt: receipt.map(Box::new) }.into())
+        }
+    }
 }
 
 /// What whoever holds the key elsewhere has to sign.

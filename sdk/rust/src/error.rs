@@ -2,7 +2,7 @@
 
 use smartlayer_api_types::{ApiError, ErrorCode};
 use smartlayer_chain_client as chain;
-use smartlayer_primitives::{receipt::SignedReceipt, AccountId, Balance, SessionId};
+use smartlayer_primitives::{receipt::SignedReceipt, AccountId, Balance, InstanceId, SessionId};
 
 /// Why there is no answer, or none that can be trusted.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +105,29 @@ pub enum Error {
         session: SessionId,
         /// What the node says is owed, in planck.
         claimed: Balance,
+    },
+    /// The node says that it carried out another transfer than the owner ordered. Its receipt, if there is one, shows it to others.
+    #[error("{node} did not do what was ordered: {problem}; keep its receipt, which binds it to that")]
+    NotAsOrdered {
+        /// The node.
+        node: AccountId,
+        /// What differs.
+        problem: &'static str,
+        /// The node's receipt, checked.
+        receipt: Option<Box<SignedReceipt>>,
+    },
+    /// Nobody shows that a quorum of the anchors that are active now signed who serves an instance.
+    #[error(
+        "nobody shows that the active anchors attested who serves instance {} of token type {}: {reason}; store the instance again \
+         to have them attest it, or try again if an anchor was out of reach",
+        instance.index,
+        instance.token_type
+    )]
+    NotAttested {
+        /// The instance.
+        instance: InstanceId,
+        /// What was found instead.
+        reason: String,
     },
     /// What was answered does not prove what was asked.
     #[error("not proved: {0}")]

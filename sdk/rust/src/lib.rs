@@ -28,6 +28,7 @@
 //! ```
 
 pub mod amount;
+mod attested;
 mod error;
 pub mod grant;
 mod payer;
@@ -42,6 +43,7 @@ mod till;
 mod token;
 pub mod transfer;
 
+pub use attested::Attested;
 pub use error::Error;
 pub use payer::{Opening, Payer, LIFETIME};
 pub use place::place_instance;

@@ -17,7 +17,8 @@ use crate::{error::Error, service::ServiceClient};
 const VALID_FOR: u32 = 100;
 
 /// Has an anchor store an instance: it chooses the nodes and hands them the state. `issuer` is the key of the account that registered the
-/// token type, `script` the script that the registration names. Storing an instance again replaces its state.
+/// token type, `script` the script that the registration names. Storing an instance again replaces its state. Who serves it is the anchor's
+/// word: [`crate::Attested::placed`] checks that a quorum signed it.
 pub async fn place_instance(
     chain: &ChainClient,
     anchor: &ServiceClient,

@@ -12,7 +12,7 @@
 //! let key = seal::instance_key(&Keypair::development("//Alice")?, &Hash::repeat_byte(1), instance);
 //! let mut values = [("seat".to_owned(), "12A".to_owned())].into();
 //! seal::add(&mut values, &key, instance, [("holder".to_owned(), "Ada Lovelace".to_owned())].into())?;
-//! // `place_instance` stores them; then `seal::unlock` hands over the key.
+//! // `place_instance` stores them; then `seal::unlock` hands over the key, to the nodes of an `Attested` assignment.
 //! assert!(values["holder"].starts_with("sealed:1:"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,7 +29,7 @@ use smartlayer_primitives::{AccountId, Hash, InstanceId, Signature};
 pub use smartlayer_sealed_values::{CannotSeal, InstanceKey, KeyId, PREFIX};
 use smartlayer_sealed_values::{KeyOffer, SignedKeyOffer};
 
-use crate::{error::Error, token::node_service};
+use crate::{attested::Attested, error::Error, token::node_service};
 
 /// The key to an instance's sealed values, derived from the key of the account that registered the token type: the same again every
 /// time. `genesis` is the chain's genesis hash.
@@ -51,15 +51,17 @@ pub fn add(
     Ok(())
 }
 
-/// Hands an instance's key to a node that serves it, sealed to the key that its service key signed. What the key opens has to be stored or
-/// published before.
+/// Hands an instance's key to a node that serves it as the anchors attested, sealed to the key that its service key signed. What the key opens
+/// has to be stored or published before. Fails with [`Error::Impossible`], and sends nothing, if the node doesn't serve it.
 pub async fn unlock(
     chain: &ChainClient,
     http: &reqwest::Client,
     node: &AccountId,
-    instance: InstanceId,
+    attested: &Attested,
     key: &InstanceKey,
 ) -> Result<Unlocked, Error> {
+    attested.serves(node)?;
+    let instance = attested.assignment().instance;
     let stored = chain.finalized()?.node(node).await?;
     let stored = stored.ok_or_else(|| Error::NotANode { node: node.clone() })?;
     let service = node_service(chain, http, node).await?;

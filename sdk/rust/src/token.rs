@@ -28,7 +28,7 @@ use crate::{
     payer::{Opening, Payer, LIFETIME},
     service::{http_client, ServiceClient},
     till::Paid,
-    transfer::SignedTransfer,
+    transfer::{as_ordered, SignedTransfer},
 };
 
 /// How a client calls.
@@ -159,10 +159,19 @@ impl TokenClient {
         self.call(instance, method::TOKEN_CALL, params).await
     }
 
-    /// `token_transfer`: has an instance destroyed and another issued in exchange, as its owner ordered; see [`crate::transfer`].
+    /// `token_transfer`: has an instance destroyed and another issued in exchange, as its owner ordered; see [`crate::transfer`]. Fails with
+    /// [`Error::NotAsOrdered`] if answer or receipt say anything else.
     pub async fn transfer(&self, signed: &SignedTransfer) -> Result<Answered<rpc::Transferred>, Error> {
         let params = serde_json::to_value(signed).expect("objects with string keys; qed");
-        self.call(signed.order.source, method::TOKEN_TRANSFER, params).await
+        let answered: Answered<rpc::Transferred> =
+            self.call(signed.order.source, method::TOKEN_TRANSFER, params).await?;
+        let receipt = answered.paid.receipt.as_ref();
+        match as_ordered(&signed.order, &answered.paid.result, receipt.map(|signed| &signed.receipt)) {
+            Ok(()) => Ok(answered),
+            Err(problem) => {
+                Err(Error::NotAsOrdered { node: answered.node, problem, receipt: answered.paid.receipt.map(Box::new) })
+            }
+        }
     }
 
     /// Who serves and holds an instance, attested by the anchors.
@@ -286,7 +295,7 @@ pub async fn anchor_services(view: &View, http: &reqwest::Client) -> Result<Vec<
     Ok(services)
 }
 
-fn text(endpoint: &Endpoint) -> String {
+pub(crate) fn text(endpoint: &Endpoint) -> String {
     String::from_utf8_lossy(endpoint).into_owned()
 }
 
@@ -337,7 +346,7 @@ async fn ask_for_assignment(
     match set.verify(&genesis, assignment.payload_hash(&genesis), &certificate) {
         Ok(()) => Ok(assignment),
         // Attested by anchors that were active before the last change. That cannot be checked any more; what a wrong answer could
-        // cost is one failed call, because nodes are paid only for answers with receipts.
+        // cost is one failed call, because nodes are paid only for answers with receipts. For secrets there is `Attested`.
         Err(QuorumError::OtherSet) => Ok(assignment),
         Err(e) => Err(service.nonsense(format!("the anchors did not attest the assignment: {e:?}"))),
     }

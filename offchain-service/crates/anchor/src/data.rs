@@ -407,8 +407,8 @@ impl Data {
         Ok(self.store.last::<Settled>()?.map(|(period, _)| period))
     }
 
-    /// Takes in that the chain has this commitment: what it covers waits no more, other proposals of the period are forgotten, and so
-    /// is everything of periods before `oldest`.
+    /// Takes in that the chain has this commitment: what it covers or excludes waits no more, other proposals of the period are forgotten,
+    /// and so is everything of periods before `oldest`.
     pub async fn settle(&self, period: Period, commitment: Hash, leaves: &Leaves, oldest: Period) -> Result<()> {
         let mut batch = Batch::new();
         batch.put::<Settled>(&period, &commitment);
@@ -420,6 +420,16 @@ impl Data {
         for operation in &leaves.operations {
             for (instance, kind) in operation.sides() {
                 batch.put::<OperationIndex>(&(instance, kind, period), &());
+            }
+        }
+        // Another transfer of the same will never be committed.
+        let transfers = leaves.operations.iter().filter(|operation| operation.issued().is_some());
+        let spent: BTreeSet<_> = transfers.flat_map(Operation::sides).collect();
+        if !spent.is_empty() {
+            for Pending { operation, .. } in self.pending()? {
+                if operation.issued().is_some() && operation.sides().any(|side| spent.contains(&side)) {
+                    batch.delete::<PendingOperations>(&self.name(&operation));
+                }
             }
         }
         for assignment in &leaves.assignments {

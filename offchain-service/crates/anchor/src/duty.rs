@@ -12,11 +12,11 @@ use std::{
 
 use smartlayer_network::messages::{AttestRequest, Contents, Missing, Proposal, RefusalCode, Request, Response};
 use smartlayer_primitives::{
-    assignment::SignedAssignment,
     commitment::{Commitment, StoredCommitment},
     operation::Operation,
     payload::Payload,
-    AccountId, BlockNumber, Period,
+    token::TokenSpec,
+    AccountId, BlockNumber, Period, TokenTypeId,
 };
 use tracing::{debug, info, warn};
 
@@ -36,6 +36,8 @@ const ROUNDS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The most instances that are looked up to check one proposal.
 const MAX_LOOKUPS: usize = 64;
+/// The most token types that are looked up to check one proposal.
+const MAX_TOKEN_LOOKUPS: usize = 1024;
 /// How many periods back a commitment's contents are asked for from other anchors.
 const CATCH_UP: Period = 64;
 /// How many blocks pass between two attempts to get them.
@@ -330,11 +332,27 @@ pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, prop
     };
 
     // What is in it and not known here is looked up first: gossip may have passed this anchor by.
-    let mut lookups = BTreeSet::new();
+    let mut unknown = Vec::new();
     for operation in &proposal.operations {
-        let serves = |signed: SignedAssignment| signed.assignment.serving.contains(&operation.receipt.receipt.node);
-        if !shared.data.knows_operation(operation)? && !shared.data.assignment(&operation.instance)?.is_some_and(serves)
-        {
+        if !shared.data.knows_operation(operation)? {
+            unknown.push(operation);
+        }
+    }
+    // The token types as well: what gossip brings is checked against them when it comes.
+    let specs = match specs(shared, facts, &unknown).await? {
+        Some(specs) => specs,
+        None => return Ok(Response::refused(RefusalCode::NotYet, "too much in it is not known here yet")),
+    };
+    if let Some(operation) = unknown.iter().find(|operation| !gather::fits(operation, &specs)) {
+        let receipt = shared.data.name(operation);
+        let reason = format!("the operation with receipt {receipt:?} is none of its token type's key operations");
+        info!(period, %writer, reason, "did not agree to a commitment");
+        return Ok(Response::refused(RefusalCode::Disagrees, reason));
+    }
+    let mut lookups = BTreeSet::new();
+    for operation in unknown {
+        let executes = |signed| gather::executes(&signed, &operation.receipt.receipt.node);
+        if !shared.data.assignment(&operation.instance)?.is_some_and(executes) {
             lookups.insert(operation.instance);
         }
     }
@@ -369,6 +387,24 @@ pub(crate) async fn check(shared: &Shared, facts: &Facts, from: &AccountId, prop
             Ok(disagreement.into_response())
         }
     }
+}
+
+/// The specs of the token types that these operations name, those that are registered; nothing if there are too many to look up at once.
+async fn specs(
+    shared: &Shared,
+    facts: &Facts,
+    operations: &[&Operation],
+) -> Result<Option<BTreeMap<TokenTypeId, TokenSpec>>> {
+    let wanted: BTreeSet<TokenTypeId> =
+        operations.iter().flat_map(|operation| operation.sides()).map(|(instance, _)| instance.token_type).collect();
+    if wanted.len() > MAX_TOKEN_LOOKUPS {
+        return Ok(None);
+    }
+    let mut specs = BTreeMap::new();
+    for id in wanted {
+        specs.extend(shared.token(facts, id).await?.map(|token| (id, token.spec)));
+    }
+    Ok(Some(specs))
 }
 
 /// Signs a commitment that this anchor agreed to, if it has not signed another of the same period and writer.

@@ -12,7 +12,8 @@ use smartlayer_primitives::{
     payload::Payload,
     quorum::QuorumError,
     sla::SignedMeasurement,
-    AccountId, Hash, InstanceId,
+    token::TokenSpec,
+    AccountId, Hash, InstanceId, OperationKind, TokenTypeId,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tracing::{debug, warn};
@@ -59,10 +60,14 @@ impl proposal::Facts for Known<'_> {
         (self.keys)(node)
     }
 
-    fn serves(&self, instance: &InstanceId, node: &AccountId) -> bool {
+    fn executes(&self, instance: &InstanceId, node: &AccountId) -> bool {
         let kept = self.data.assignment(instance).ok().flatten();
-        kept.is_some_and(|kept| kept.assignment.serving.contains(node))
-            || self.executed.contains(&(*instance, node.clone()))
+        kept.is_some_and(|kept| executes(&kept, node)) || self.executed.contains(&(*instance, node.clone()))
+    }
+
+    fn happened(&self, instance: &InstanceId, kind: OperationKind) -> bool {
+        // As with what is committed: in doubt it is not done twice.
+        self.data.periods_with(*instance, kind, 1).map_or(true, |periods| !periods.is_empty())
     }
 
     fn is_committed(&self, name: &Hash) -> bool {
@@ -118,20 +123,30 @@ pub(crate) async fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// Whether an operation really happened, as far as this anchor can tell: its receipt is signed by a node that serves the instance.
+/// Whether this node is the one that executes the instance's operations.
+pub(crate) fn executes(signed: &SignedAssignment, node: &AccountId) -> bool {
+    signed.assignment.serving.first() == Some(node)
+}
+
+/// Whether the token types of an operation have it. `specs` has those that are registered, as far as the operation names them.
+pub(crate) fn fits(operation: &Operation, specs: &BTreeMap<TokenTypeId, TokenSpec>) -> bool {
+    let spec = |instance: InstanceId| specs.get(&instance.token_type);
+    let issued = operation.issued().and_then(|issued| spec(issued.instance));
+    spec(operation.instance).is_some_and(|token| operation.fits(token, issued))
+}
+
+/// Whether an operation really happened, as far as this anchor can tell: its receipt is signed by the node that executes for the instance.
 pub(crate) async fn check_operation(
     shared: &Shared,
     facts: &Facts,
     operation: &Operation,
 ) -> Result<Result<(), Untrue>> {
-    let Some(token) = shared.token(facts, operation.instance.token_type).await? else {
-        return Ok(Err(Untrue::UnknownOperation));
-    };
-    let other = match operation.issued() {
-        Some(issued) => shared.token(facts, issued.instance.token_type).await?,
-        None => None,
-    };
-    if !operation.fits(&token.spec, other.as_ref().map(|token| &token.spec)) {
+    let mut specs = BTreeMap::new();
+    for (instance, _) in operation.sides() {
+        let token = shared.token(facts, instance.token_type).await?;
+        specs.extend(token.map(|token| (instance.token_type, token.spec)));
+    }
+    if !fits(operation, &specs) {
         return Ok(Err(Untrue::UnknownOperation));
     }
     let node = &operation.receipt.receipt.node;
@@ -141,7 +156,7 @@ pub(crate) async fn check_operation(
         return Ok(Err(OperationError::BadSignature.into()));
     }
     let known = shared.data.assignment(&operation.instance)?;
-    if !known.is_some_and(|known| known.assignment.serving.contains(node)) {
+    if !known.is_some_and(|known| executes(&known, node)) {
         look_up(shared, facts, operation.instance).await?;
     }
     let keys = |node: &AccountId| facts.nodes.get(node).map(|node| node.service_key.clone());
@@ -266,6 +281,111 @@ pub(crate) fn measurements_for(shared: &Shared, anchor: &AccountId, from_sequenc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        proofs::Leaves,
+        proposal::{build, check, Disagreement, View},
+        testing::*,
+    };
+    use codec::Encode as _;
+    use smartlayer_network::messages::Missing;
+    use smartlayer_primitives::token::Redundancy;
+    use smartlayer_store::Store;
+    use sp_core::Pair as _;
+
+    /// A node that serves an instance, but not first, executes nothing: neither what is told is taken in nor what is proposed.
+    #[tokio::test]
+    async fn operations_are_the_executors() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Data::new(Store::open(dir.path()).unwrap(), GENESIS);
+        let serving = vec![account(1), account(2)].try_into().unwrap();
+        let placed = Assignment { serving, ..assignment(7, 1, PERIOD) };
+        data.add_assignment(&SignedAssignment { assignment: placed, certificate: Default::default() }).await.unwrap();
+        let [(executor, key), (replica, replicas_key)] = [1, 2].map(service_node);
+        let (good, bad) = (operation(&key, &executor, 7, 0, 1), operation(&replicas_key, &replica, 7, 0, 2));
+
+        let (_, set) = anchors();
+        let keys =
+            |node: &AccountId| (1..=2).map(service_node).find(|(n, _)| n == node).map(|(_, k)| k.public().into());
+        let (agreements, none) = (BTreeMap::new(), BTreeMap::new());
+        let view = |known| View {
+            genesis: GENESIS,
+            anchors: &set,
+            period: PERIOD,
+            previous: Hash::zero(),
+            agreements: &agreements,
+            before: Some(&none),
+            facts: known,
+        };
+        let known = Known { data: &data, keys: &keys, executed: BTreeSet::new() };
+        assert_eq!(proposal::check_operation(&view(&known), &good), Ok(()));
+        assert_eq!(proposal::check_operation(&view(&known), &bad), Err(OperationError::NotTheExecutor));
+
+        // One that was good when it came stays so when another executes.
+        let lasting = Known { executed: [(bad.instance, replica.clone())].into(), ..known };
+        let all = Missing { operations: vec![good.clone(), bad.clone()], ..Missing::default() };
+        let writer = anchor_account(0);
+        let (proposal, _) = build(&view(&lasting), writer.clone(), &all);
+        assert_eq!(proposal.operations.len(), 2);
+        assert!(check(&view(&lasting), std::slice::from_ref(&writer), &proposal, &all).is_ok());
+        let refused = check(&view(&known), std::slice::from_ref(&writer), &proposal, &all);
+        let receipt = data.name(&bad);
+        assert_eq!(refused, Err(Disagreement::Operation { receipt, reason: OperationError::NotTheExecutor }));
+        assert_eq!(build(&view(&known), writer, &all).0.operations, [good]);
+    }
+
+    #[tokio::test]
+    async fn what_a_commitment_destroyed_or_issued_is_spent() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Data::new(Store::open(dir.path()).unwrap(), GENESIS);
+        let (node, key) = service_node(1);
+        let issued = InstanceId { token_type: 2, index: 8 };
+        let (done, again) = (transfer(&key, &node, 7, 1, (issued, 2), 1), transfer(&key, &node, 9, 1, (issued, 2), 2));
+        let other = transfer(&key, &node, 10, 1, (InstanceId { index: 9, ..issued }, 2), 3);
+        data.add_operations(vec![done.clone(), again.clone(), other.clone()], 1).await.unwrap();
+        let keys = |_: &AccountId| None;
+        let known = Known { data: &data, keys: &keys, executed: BTreeSet::new() };
+        let happened = |instance, kind| proposal::Facts::happened(&known, &instance, kind);
+        assert!(!happened(issued, 2));
+        let leaves = Leaves::new(vec![done.clone()], vec![], vec![]);
+        data.settle(3, Hash::repeat_byte(1), &leaves, 0).await.unwrap();
+        assert!(happened(issued, 2) && happened(done.instance, 1));
+        assert!(!happened(issued, 1) && !happened(again.instance, 1));
+        // What can't be committed any more waits no longer.
+        assert_eq!(data.pending().unwrap().into_iter().map(|p| p.operation).collect::<Vec<_>>(), [other]);
+    }
+
+    #[test]
+    fn an_operation_fits_both_token_types() {
+        let spec = |names: &[&str]| TokenSpec {
+            script_hash: Hash::zero(),
+            script_uris: Default::default(),
+            requirement: Default::default(),
+            redundancy: Redundancy { serving: 1, shards: 1, threshold: 1 },
+            key_operations: names
+                .iter()
+                .map(|n| n.as_bytes().to_vec().try_into().unwrap())
+                .collect::<Vec<_>>()
+                .try_into()
+                .unwrap(),
+            revenue_share: Default::default(),
+        };
+        let specs = BTreeMap::from([(1, spec(&["redeem", "transfer"])), (2, spec(&["issue"]))]);
+        let (node, key) = service_node(1);
+        let issued = |token_type| InstanceId { token_type, index: 8 };
+        assert!(fits(&operation(&key, &node, 7, 0, 1), &specs));
+        assert!(fits(&transfer(&key, &node, 7, 1, (issued(2), 0), 2), &specs));
+        for wrong in [
+            // A transfer that issues nothing, one under another name, of a kind or a type that there is not, and one that issues so.
+            operation(&key, &node, 7, 1, 3),
+            transfer(&key, &node, 7, 0, (issued(2), 0), 4),
+            operation(&key, &node, 7, 2, 5),
+            transfer(&key, &node, 7, 1, (issued(3), 0), 6),
+            transfer(&key, &node, 7, 1, (issued(1), 0), 7),
+        ] {
+            assert!(!fits(&wrong, &specs), "{:?}", wrong.encode());
+        }
+        assert!(!fits(&operation(&key, &node, 7, 0, 1), &BTreeMap::new()));
+    }
 
     #[test]
     fn gaps_are_found() {

@@ -8,7 +8,7 @@
 //! An operation belongs to the first commitment that it is in: receipts carry no time. So does an assignment, but no commitment has one
 //! of a later period. A measurement belongs to the period that it names.
 
-use std::collections::{btree_map::Entry, BTreeMap};
+use std::collections::{btree_map::Entry, BTreeMap, BTreeSet};
 
 use codec::Encode;
 use smartlayer_network::messages::{Message, Missing, Proposal, Refusal, RefusalCode, Response, MAX_PROPOSED};
@@ -18,7 +18,7 @@ use smartlayer_primitives::{
     operation::{Operation, MAX_KEY_OPERATIONS},
     quorum::AnchorSet,
     sla::SignedMeasurement,
-    AccountId, Hash, InstanceId, Period,
+    AccountId, Hash, InstanceId, OperationKind, Period,
 };
 
 use crate::{
@@ -54,8 +54,12 @@ pub trait Facts {
     /// The key that signs in a node's name; nothing if there is no such node.
     fn service_key(&self, node: &AccountId) -> Option<AccountId>;
 
-    /// Whether the node is among those that serve the instance, or was in this period.
-    fn serves(&self, instance: &InstanceId, node: &AccountId) -> bool;
+    /// Whether the node executes the instance's operations: it is the first of those that serve it. Or it did so, and an operation of it
+    /// came in time.
+    fn executes(&self, instance: &InstanceId, node: &AccountId) -> bool;
+
+    /// Whether an earlier commitment has an operation of this kind on this instance, as far back as commitments are kept.
+    fn happened(&self, instance: &InstanceId, kind: OperationKind) -> bool;
 
     /// Whether an earlier commitment has this: the name of an operation ([`receipt_name`]), or the [`Leaf::leaf_hash`] of an
     /// assignment. [`Leaves::names`] lists them.
@@ -151,9 +155,12 @@ pub enum OperationError {
     /// The chain knows no such node.
     #[error("no such node is registered")]
     UnknownNode,
-    /// The node doesn't serve the instance.
-    #[error("the node doesn't serve the instance")]
-    NotServing,
+    /// The node doesn't execute the instance's operations: it is not the first of those that serve it.
+    #[error("the node doesn't execute the instance's operations")]
+    NotTheExecutor,
+    /// A transfer of what was destroyed before, or of what was issued before.
+    #[error("another transfer destroyed the one instance or issued the other")]
+    Spent,
     /// The receipt is not signed by the node's service key.
     #[error("the receipt is not signed by the node's service key")]
     BadSignature,
@@ -181,7 +188,7 @@ impl Disagreement {
 /// The proposal of `writer` from all that it knows, oldest first, and the leaves to keep when it is committed.
 ///
 /// Whatever is not valid is left out, and so is what doesn't fit: first the measurements are taken, then the operations, then the assignments,
-/// each in the order given.
+/// each in the order given. Of transfers that destroy or issue the same instance only the first is taken.
 pub fn build(view: &View<'_>, writer: AccountId, known: &Missing) -> (Proposal, Leaves) {
     let mut room = Proposal::MAX_BYTES.saturating_sub(ROOM / 2);
 
@@ -193,12 +200,17 @@ pub fn build(view: &View<'_>, writer: AccountId, known: &Missing) -> (Proposal, 
         }
     }
     let mut operations: BTreeMap<_, Operation> = BTreeMap::new();
+    let mut spent = Spent::new();
     for operation in &known.operations {
         let name = receipt_name(operation, &view.genesis);
         if (operations.len() < MAX_PROPOSED || operations.contains_key(&name))
+            && !moved(operation).any(|side| spent.contains(&side))
             && check_operation(view, operation).is_ok()
         {
             insert_better(&mut operations, name, operation, better_operation, &mut room);
+            if operations.contains_key(&name) {
+                spent.extend(moved(operation));
+            }
         }
     }
     let mut assignments: BTreeMap<_, Assignment> = BTreeMap::new();
@@ -276,13 +288,16 @@ fn check_sets(view: &View<'_>, proposal: &Proposal) -> Result<(), Disagreement> 
     if !ascending(&proposal.assignments, assignment_key) {
         return Err(Disagreement::Order("assignments"));
     }
-    let mut receipts = BTreeMap::new();
+    let (mut receipts, mut spent) = (BTreeMap::new(), Spent::new());
     for operation in &proposal.operations {
         let receipt = receipt_name(operation, &view.genesis);
         if receipts.insert(receipt, ()).is_some() {
             return Err(Disagreement::Order("operations"));
         }
         check_operation(view, operation).map_err(|reason| Disagreement::Operation { receipt, reason })?;
+        if !moved(operation).all(|side| spent.insert(side)) {
+            return Err(Disagreement::Operation { receipt, reason: OperationError::Spent });
+        }
     }
     for measurement in &proposal.measurements {
         check_measurement(measurement, &view.genesis, view.anchors, view.period)
@@ -301,13 +316,24 @@ pub fn check_operation(view: &View<'_>, operation: &Operation) -> Result<(), Ope
         return Err(OperationError::Committed);
     }
     let key = view.facts.service_key(node).ok_or(OperationError::UnknownNode)?;
-    if !view.facts.serves(&operation.instance, node) {
-        return Err(OperationError::NotServing);
+    if !view.facts.executes(&operation.instance, node) {
+        return Err(OperationError::NotTheExecutor);
+    }
+    if moved(operation).any(|(instance, kind)| view.facts.happened(&instance, kind)) {
+        return Err(OperationError::Spent);
     }
     if !operation.verify(&view.genesis, &key) {
         return Err(OperationError::BadSignature);
     }
     Ok(())
+}
+
+/// What transfers destroyed and issued.
+type Spent = BTreeSet<(InstanceId, OperationKind)>;
+
+/// What a transfer destroyed and what it issued, each of which happens once; nothing for any other operation.
+fn moved(operation: &Operation) -> impl Iterator<Item = (InstanceId, OperationKind)> + '_ {
+    operation.issued().into_iter().flat_map(|_| operation.sides())
 }
 
 fn check_assignment(view: &View<'_>, assignment: &Assignment) -> Result<(), Disagreement> {
@@ -321,7 +347,8 @@ fn check_assignment(view: &View<'_>, assignment: &Assignment) -> Result<(), Disa
     Ok(())
 }
 
-/// What of `due` is valid and not in the proposal, or there in a worse version; as much of it as fits into an answer.
+/// What of `due` is valid and not in the proposal, or there in a worse version; as much of it as fits into an answer. Not a transfer that
+/// another one in the proposal excludes: who heard of the one first and who heard of the other must agree.
 fn missing(view: &View<'_>, proposal: &Proposal, due: &Missing) -> Missing {
     let size = proposal.encoded_size();
     let mut missing = Missing::default();
@@ -333,10 +360,11 @@ fn missing(view: &View<'_>, proposal: &Proposal, due: &Missing) -> Missing {
     let mut fits = |size: usize| room.checked_sub(size).map(|left| room = left).is_some();
 
     let there: BTreeMap<_, _> = proposal.operations.iter().map(|o| (receipt_name(o, &view.genesis), o)).collect();
+    let spent: Spent = proposal.operations.iter().flat_map(moved).collect();
     for operation in &due.operations {
         let lacking = match there.get(&receipt_name(operation, &view.genesis)) {
             Some(there) => better_operation(operation, there),
-            None => there.len() < MAX_PROPOSED,
+            None => there.len() < MAX_PROPOSED && !moved(operation).any(|side| spent.contains(&side)),
         };
         if lacking && check_operation(view, operation).is_ok() && fits(operation.encoded_size()) {
             missing.operations.push(operation.clone());
@@ -446,23 +474,29 @@ mod tests {
     use proptest::prelude::*;
     use smartlayer_primitives::{payload::blake2_256, sla::Measurement};
     use sp_core::{sr25519, Pair};
-    use std::{collections::BTreeSet, sync::OnceLock};
+    use std::sync::OnceLock;
 
-    /// What every anchor looks up alike: nodes 1 to 3 with their keys, serving the first thousand instances of token type 1.
+    /// What every anchor looks up alike: nodes 1 to 3 with their keys, each of which executes for the first thousand instances of token type 1.
+    /// Node 4 serves them only.
     #[derive(Clone, Default)]
     struct Records {
         committed: BTreeSet<Hash>,
+        happened: Spent,
         unattested: BTreeSet<u32>,
     }
 
     impl Facts for Records {
         fn service_key(&self, node: &AccountId) -> Option<AccountId> {
-            let found = (1..=3).map(service_node).find(|(account, _)| account == node);
+            let found = (1..=4).map(service_node).find(|(account, _)| account == node);
             found.map(|(_, key)| AccountId::new(key.public().0))
         }
 
-        fn serves(&self, instance: &InstanceId, _: &AccountId) -> bool {
-            instance.token_type == 1 && instance.index < 1_000
+        fn executes(&self, instance: &InstanceId, node: &AccountId) -> bool {
+            instance.token_type == 1 && instance.index < 1_000 && *node != account(4)
+        }
+
+        fn happened(&self, instance: &InstanceId, kind: OperationKind) -> bool {
+            self.happened.contains(&(*instance, kind))
         }
 
         fn is_committed(&self, name: &Hash) -> bool {
@@ -723,13 +757,15 @@ mod tests {
         let good = Anchor::new();
         let (node, key) = service_node(1);
         let (stranger, strangers_key) = service_node(9);
+        let (replica, replicas_key) = service_node(4);
         let mut forged = operation(&key, &node, 1, 0, 500);
         forged.receipt.receipt.charged = 1_000_000;
         let cases = [
             (forged, OperationError::BadSignature),
             (operation(&strangers_key, &node, 1, 0, 501), OperationError::BadSignature),
             (operation(&strangers_key, &stranger, 1, 0, 502), OperationError::UnknownNode),
-            (operation(&key, &node, 1_000, 0, 503), OperationError::NotServing),
+            (operation(&key, &node, 1_000, 0, 503), OperationError::NotTheExecutor),
+            (operation(&replicas_key, &replica, 1, 0, 506), OperationError::NotTheExecutor),
             (operation(&key, &node, 1, 32, 504), OperationError::Kind),
             (transfer(&key, &node, 1, 0, (InstanceId { token_type: 2, index: 1 }, 32), 505), OperationError::Kind),
         ];
@@ -768,6 +804,60 @@ mod tests {
         let mut early = good.build();
         early.assignments.push(assignment(9, 9, PERIOD + 1));
         assert!(matches!(good.check(&early), Err(Disagreement::Assignment { version: 9, .. })));
+    }
+
+    /// Transfers by node 1: what is given, and what comes for it, by the last digits of their indices.
+    fn exchange(from: u32, to: u32, number: u128) -> Operation {
+        let (node, key) = service_node(1);
+        transfer(&key, &node, 100 + from, 4, (InstanceId { token_type: 2, index: to }, 5), number)
+    }
+
+    #[test]
+    fn an_instance_is_destroyed_once_and_issued_once() {
+        let [first, same_source, same_issue] = [exchange(1, 1, 600), exchange(1, 2, 601), exchange(2, 1, 602)];
+        let knowing = |transfers: &[&Operation]| {
+            let mut anchor = Anchor::new();
+            anchor.known.operations.extend(transfers.iter().map(|&transfer| transfer.clone()));
+            anchor
+        };
+        for other in [&same_source, &same_issue] {
+            // Of two that are known, one is proposed, and who heard of them in another order agrees.
+            let (one, two) = (knowing(&[&first, other]), knowing(&[other, &first]));
+            assert_eq!(one.build(), knowing(&[&first]).build());
+            assert_eq!(two.build(), knowing(&[other]).build());
+            assert!(one.check(&two.build()).is_ok() && two.check(&one.build()).is_ok());
+            // So does who knows only the other one.
+            let (one, two) = (knowing(&[&first]), knowing(&[other]));
+            assert!(one.check(&two.build()).is_ok() && two.check(&one.build()).is_ok());
+
+            // Both in one proposal get no signature.
+            let mut both = one.build();
+            both.operations.push(other.clone());
+            both.operations.sort_by_cached_key(Encode::encode);
+            let refused = one.check(&both).unwrap_err();
+            assert!(matches!(refused, Disagreement::Operation { reason: OperationError::Spent, .. }), "{refused:?}");
+
+            // Nor does one in a later period, and nobody misses it.
+            let mut later = knowing(&[other]);
+            later.records.happened.extend(first.sides());
+            assert_eq!(later.build(), Anchor::new().build());
+            assert!(later.check(&Anchor::new().build()).is_ok());
+            let receipt = receipt_name(other, &GENESIS);
+            let refused = Disagreement::Operation { receipt, reason: OperationError::Spent };
+            assert_eq!(later.check(&two.build()), Err(refused));
+        }
+
+        // What is issued may be given away in the same period, and other operations happen as often as they like.
+        let (node, key) = service_node(1);
+        let issued = InstanceId { token_type: 1, index: 300 };
+        let issue = transfer(&key, &node, 200, 4, (issued, 5), 603);
+        let give = transfer(&key, &node, 300, 4, (InstanceId { token_type: 1, index: 301 }, 5), 604);
+        let both = knowing(&[&issue, &give]);
+        assert_eq!(both.build().operations.len(), 14);
+        assert!(both.check(&both.build()).is_ok());
+        let mut again = Anchor::new();
+        again.records.happened.extend(again.known.operations.iter().flat_map(Operation::sides).collect::<Vec<_>>());
+        assert_eq!(again.build(), Anchor::new().build());
     }
 
     #[test]
@@ -822,6 +912,42 @@ mod tests {
             let other = Anchor { known: shuffled(&anchor.known, seed), ..Anchor::new() };
             prop_assert_eq!(anchor.build(), other.build());
             prop_assert!(other.check(&anchor.build()).is_ok());
+        }
+
+        /// Each of four anchors has heard of some transfers, most of which exclude each other. Whoever writes, after a few rounds all
+        /// agree, and no instance is destroyed or issued twice.
+        #[test]
+        fn anchors_that_know_other_transfers_agree(
+            transfers in prop::collection::vec((0u32..4, 0u32..4, 0u8..16), 0..12),
+            writer in 0usize..4,
+            seed: u64,
+        ) {
+            let part = |who: usize| {
+                let mut anchor = Anchor { known: Missing::default(), ..Anchor::new() };
+                for (number, (from, to, heard)) in transfers.iter().enumerate() {
+                    if heard & (1 << who) != 0 {
+                        anchor.known.operations.push(exchange(*from, *to, 700 + number as u128));
+                    }
+                }
+                anchor.known = shuffled(&anchor.known, seed.wrapping_add(who as u64));
+                anchor
+            };
+            let mut anchors: Vec<_> = (0..4).map(part).collect();
+            // Each round but the last adds at least one to what the writer knows.
+            for _ in 0..transfers.len() {
+                let proposal = anchors[writer].build();
+                for who in 0..4 {
+                    if let Err(Disagreement::Missing(missing)) = anchors[who].check(&proposal) {
+                        anchors[writer].known.operations.extend(missing.operations);
+                    }
+                }
+            }
+            let proposal = anchors[writer].build();
+            let sides: Vec<_> = proposal.operations.iter().flat_map(Operation::sides).collect();
+            prop_assert_eq!(sides.iter().collect::<BTreeSet<_>>().len(), sides.len());
+            for anchor in &anchors {
+                prop_assert!(anchor.check(&proposal).is_ok());
+            }
         }
 
         /// Each of four anchors has heard a part. Whoever writes, a few rounds of answers bring it to what all of them know.

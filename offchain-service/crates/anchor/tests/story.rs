@@ -761,7 +761,7 @@ async fn from_proposals_to_commitments() {
     assert_eq!(told.update, update);
     assert!(told.verify(&GENESIS, &issuer.account()));
 
-    // A key operation; a forged one beside it, of a node that doesn't serve the instance.
+    // A key operation; beside it one of a node that doesn't serve the instance, and one of a node that does but doesn't execute.
     let executor = &placed.serving[0].account;
     let operation = story.redeem(executor, 5);
     let outsider = story.nodes.iter().find(|n| !placed.serving.iter().any(|s| s.account == n.account)).unwrap();
@@ -771,6 +771,8 @@ async fn from_proposals_to_commitments() {
     };
     story.eventually("told", async || tell(&operation).await).await;
     story.eventually("told", async || tell(&forged).await).await;
+    let copied = story.redeem(&placed.serving[1].account, 11);
+    story.eventually("told", async || tell(&copied).await).await;
     let during = story.period();
 
     // The period's commitment covers it, and any anchor proves it.
@@ -793,14 +795,14 @@ async fn from_proposals_to_commitments() {
         assert!(stored.commitment.operations.contains(&leaf, &way));
         assert_eq!((stored.commitment.totals.operations, stored.commitment.totals.served_value), (1, 5));
     }
-    let unknown = AnchorProof::Operation {
-        instance: Instance::from(instance),
-        kind: 0,
-        period: None,
-        hash: Some(forged.payload_hash(&GENESIS)),
+    let not_committed = async |operation: &Operation| {
+        let (instance, hash) = (Instance::from(operation.instance), Some(operation.payload_hash(&GENESIS)));
+        let unknown = AnchorProof::Operation { instance, kind: operation.kind, period: None, hash };
+        let none = story.anchors[1].client.call::<Proof>(method::ANCHOR_PROOF, &unknown).await.unwrap_err().to_string();
+        assert!(none.contains("not_committed"), "{none}");
     };
-    let none = story.anchors[1].client.call::<Proof>(method::ANCHOR_PROOF, &unknown).await.unwrap_err().to_string();
-    assert!(none.contains("not_committed"), "{none}");
+    not_committed(&forged).await;
+    not_committed(&copied).await;
 
     // A transfer is proved from both of its sides. One that is called by another key operation is none.
     let transfer = story.transfer(executor, 10, 1);
@@ -821,8 +823,12 @@ async fn from_proposals_to_commitments() {
         assert_eq!((stored.commitment.totals.operations, stored.commitment.bitmaps.leaves), (1, 2));
     }
 
+    // What it destroyed is not destroyed again.
+    let again = story.transfer(executor, 20, 1);
+    story.eventually("told", async || tell(&again).await).await;
+
     // Every node was measured and can show its entry of a whole period.
-    let whole = story.period().max(1);
+    let whole = story.period().max(1) + 1;
     let (stored, _) = story.committed(whole).await;
     assert!(stored.commitment.totals.reward_weight > 0);
     for node in &story.nodes {
@@ -834,6 +840,7 @@ async fn from_proposals_to_commitments() {
         assert!(stored.commitment.report.contains(&entry, &proof.proof.decode().unwrap()));
         assert_eq!(entry.reward_weight, 10_000_000);
     }
+    not_committed(&again).await;
     // The assignment is committed as well, once.
     let committed = |s: &mut State| s.commitments.values().map(|(c, _)| c.commitment.assignments.leaves).sum::<u32>();
     assert_eq!(story.chain.state(committed), 1);
@@ -954,6 +961,16 @@ async fn of_a_period_and_writer_one_commitment_is_signed() {
         })
         .unwrap();
     proposal.commitment.writer = account(4);
+    // A transfer under another name is none, also when an anchor hears of it first in a proposal.
+    let mut miscalled = proposal.clone();
+    miscalled.operations.push(story.transfer(&story.nodes[0].account, 5, 0));
+    match writer.ask(1, AttestRequest::Proposal(miscalled)).await {
+        Response::Refused(refusal) => {
+            assert_eq!(refusal.code, RefusalCode::Disagrees, "{refusal}");
+            assert!(refusal.reason.contains("none of its token type's"), "{refusal}");
+        }
+        other => panic!("{other:?}"),
+    }
     let (commitment, mut other) = (proposal.commitment.clone(), proposal.clone());
     other.commitment.previous = Hash::repeat_byte(1);
     let is_refused = |response: Response, with: RefusalCode| match response {

@@ -7,14 +7,15 @@ use smartlayer_api_types::{
     x402::{self, ExecutedJson, IssuedJson, OwnerJson, Settled},
     Instance,
 };
+use smartlayer_grants::{Principal, SignedTransfer, TransferOrder};
 use smartlayer_primitives::{
     commitment,
     merkle::MerkleProof,
     operation::Operation,
     payload::{blake2_256, Payload},
     promise::call_hash,
-    receipt::{Executed, SignedReceipt},
-    AccountId, Hash,
+    receipt::{Executed, Issued, SignedReceipt},
+    AccountId, Hash, InstanceId,
 };
 
 use crate::{SavedAnswer, Snapshot};
@@ -36,6 +37,8 @@ pub enum Claim {
     Signature,
     /// The receipt and the answer name the same operation, or none.
     Operation,
+    /// Somebody ordered this very transfer, and signed it; whether it was his to give is not in the file.
+    Order,
     /// The answer was computed at these blocks.
     Blocks,
     /// A commitment covers the operation.
@@ -53,6 +56,7 @@ impl Claim {
             Claim::Answer => "answer",
             Claim::Signature => "signature",
             Claim::Operation => "operation",
+            Claim::Order => "order",
             Claim::Blocks => "blocks",
             Claim::Inclusion => "inclusion",
         }
@@ -127,6 +131,20 @@ pub enum Flaw {
         /// What the answer, and the request that it answers, say.
         answer: String,
     },
+    /// A transfer whose call has no order.
+    #[error("the receipt is of a transfer, and the call has no order that can be read: {0}")]
+    NoOrder(String),
+    /// A transfer whose call has an order for something else.
+    #[error("the order is {ordered}, and the transfer {done}")]
+    OtherOrder {
+        /// What was ordered.
+        ordered: String,
+        /// What the receipt says, or the snapshot.
+        done: String,
+    },
+    /// The order is not signed by whom it names.
+    #[error("the order's signature is not by {0}, who it says ordered it")]
+    OrderSignature(Principal),
     /// A proof for a call that was no key operation.
     #[error("there is a proof, but the receipt is of no key operation")]
     ProofOfNothing,
@@ -166,6 +184,9 @@ impl Flaw {
             Flaw::SignatureForm => "signature-form",
             Flaw::NotAnAnswer(_) => "not-an-answer",
             Flaw::OtherOperation { .. } => "other-operation",
+            Flaw::NoOrder(_) => "no-order",
+            Flaw::OtherOrder { .. } => "other-order",
+            Flaw::OrderSignature(_) => "order-signature",
             Flaw::ProofOfNothing => "proof-of-nothing",
             Flaw::NoCommitment(_) => "no-commitment",
             Flaw::OtherCommitment(_) => "other-commitment",
@@ -202,6 +223,9 @@ pub fn verify(saved: &SavedAnswer, snapshot: &Snapshot) -> Vec<Finding> {
     match Call::of(saved) {
         Ok(call) => {
             found(Claim::Operation, operation(&call, &receipt));
+            if let Some(Executed { instance, issued: Some(issued), .. }) = &receipt.receipt.operation {
+                found(Claim::Order, order(&call, *instance, issued, snapshot));
+            }
             found(Claim::Blocks, Ok(blocks(&call)));
         }
         Err(flaw) => found(Claim::Operation, Err(flaw)),
@@ -323,13 +347,13 @@ struct Said {
 }
 
 /// The answer of `token_call` says in its `operation` which kind was recorded; the request says of which instance. That of `token_transfer` says
-/// beside it what was issued, and the order in the request says so too. Of other methods there is only what the receipt says.
+/// beside it what was issued. Of other methods there is only what the receipt says.
 fn operation(call: &Call, receipt: &SignedReceipt) -> Result<String, Flaw> {
     let kind = call.result().and_then(|result| result.get("operation")).and_then(Value::as_u64);
     let instance =
         call.params.get("instance").and_then(|instance| serde_json::from_value::<Instance>(instance.clone()).ok());
     let words = |Said { kind, instance, issued }: &Said| {
-        let of = |Instance { token_type, index }: &Instance| format!("instance {index} of token type {token_type}");
+        let of = |instance: &Instance| instance_words((*instance).into());
         let on = instance.as_ref().map_or("no instance".into(), of);
         match issued {
             None => format!("key operation {kind} on {on}"),
@@ -353,9 +377,6 @@ fn operation(call: &Call, receipt: &SignedReceipt) -> Result<String, Flaw> {
         method::TOKEN_CALL => kind.map(|kind| Said { kind, instance, issued: None }),
         method::TOKEN_TRANSFER => {
             let issued = call.result().and_then(|result| IssuedJson::deserialize(result.get("issued")?).ok());
-            // What was issued is what was ordered.
-            let ordered = call.params.get("order").and_then(|order| Instance::deserialize(order.get("issued")?).ok());
-            let issued = issued.filter(|issued| Some(&issued.instance) == ordered.as_ref());
             kind.map(|kind| Said { kind, instance, issued })
         }
         _ => signed.clone(),
@@ -370,6 +391,43 @@ fn operation(call: &Call, receipt: &SignedReceipt) -> Result<String, Flaw> {
             receipt: signed.as_ref().map_or_else(none, words),
             answer: said.as_ref().map_or_else(none, words),
         }),
+    }
+}
+
+fn instance_words(InstanceId { token_type, index }: InstanceId) -> String {
+    format!("instance {index} of token type {token_type}")
+}
+
+/// Whether the call has an order of this very transfer, signed by whom it names, for the snapshot's chain. One that has expired is as good
+/// as any: it may have been good then, and a receipt has no time.
+fn order(call: &Call, source: InstanceId, issued: &Issued, snapshot: &Snapshot) -> Result<String, Flaw> {
+    let of = |name| call.params.get(name).unwrap_or(&Value::Null);
+    let signed = SignedTransfer::from_params(of("order"), of("signature"));
+    let signed = signed.map_err(|refusal| Flaw::NoOrder(refusal.to_string()))?;
+    let TransferOrder { genesis, source: given, issued: wanted, owner, to, .. } = &signed.order;
+    let other = |ordered, done| Err(Flaw::OtherOrder { ordered, done });
+    if *genesis != snapshot.genesis {
+        return other(format!("for the chain {genesis:?}"), format!("was on {:?}", snapshot.genesis));
+    }
+    if *given != source {
+        return other(
+            format!("to destroy {}", instance_words(*given)),
+            format!("destroyed {}", instance_words(source)),
+        );
+    }
+    if *wanted != issued.instance {
+        let issued = instance_words(issued.instance);
+        return other(format!("to issue {}", instance_words(*wanted)), format!("issued {issued}"));
+    }
+    let receiver = Principal::from(issued.owner.clone());
+    if *to != receiver {
+        return other(format!("to issue it to {to}"), format!("issued it to {receiver}"));
+    }
+    match signed.signed() {
+        Ok(()) => Ok(format!(
+            "the owner {owner} ordered it for {to}; whether {owner} owned the instance then is not shown by this file"
+        )),
+        Err(_) => Err(Flaw::OrderSignature(owner.clone())),
     }
 }
 

@@ -7,6 +7,7 @@ use smartlayer_api_types::{
     x402::{ReceiptJson, SettlementResponse},
     Amount, HexBytes,
 };
+use smartlayer_grants::{Principal, SignedTransfer, Statement, StatementSignature, TransferOrder};
 use smartlayer_primitives::{
     commitment::{Commitment, StoredCommitment, Totals},
     merkle::{prove, MerkleRoot},
@@ -219,26 +220,98 @@ fn an_answer_belongs_to_its_request() {
     assert_eq!(flaws_of(REQUEST, error, None), [""; 0], "an error that was charged is an answer");
 }
 
-/// The request orders what the answer and the receipt say was issued, to whom.
-#[test]
-fn a_transfer_issued_what_was_ordered() {
-    let (_, snapshot) = proved();
-    let request = r#"{"jsonrpc":"2.0","id":9,"method":"token_transfer","params":{"instance":{"tokenType":0,"index":7},"order":{"issued":{"tokenType":1,"index":8}}}}"#;
-    let answer = r#"{"jsonrpc":"2.0","id":9,"result":{"instance":{"tokenType":0,"index":7},"operation":2,"issued":{"instance":{"tokenType":1,"index":8},"kind":0,"owner":{"ethereum":"0x0101010101010101010101010101010101010101"}}}}"#;
-    let issued = Issued { instance: InstanceId { token_type: 1, index: 8 }, kind: 0, owner: Owner::Ethereum([1; 20]) };
-    let executed = |issued| Some(Executed { instance: INSTANCE, kind: 2, issued });
-    let flaws_of = |request: &str, answer: &str, operation: Option<Executed>| {
-        flaws(&saved_with(request, answer, &receipt(request, answer, operation, 1)), &snapshot)
+/// An order to destroy an instance and to issue 1/8 for it to an Ethereum address, by the account with this key; changed before it is signed.
+fn ordered(change: impl FnOnce(&mut TransferOrder)) -> SignedTransfer {
+    let mut order = TransferOrder {
+        genesis: GENESIS,
+        source: INSTANCE,
+        issued: InstanceId { token_type: 1, index: 8 },
+        owner: Principal::Substrate(account(6)),
+        to: Principal::Ethereum([1; 20]),
+        valid_until: 1_790_000_000,
+        nonce: Hash::repeat_byte(9),
     };
-    assert_eq!(flaws_of(request, answer, executed(Some(issued.clone()))), [""; 0]);
-    let other = Issued { owner: Owner::Ethereum([2; 20]), ..issued.clone() };
-    for operation in [None, executed(None), executed(Some(other))] {
-        assert_eq!(flaws_of(request, answer, operation), ["other-operation"]);
-    }
-    let ordered = request.replace("\"index\":8", "\"index\":9");
-    assert_eq!(flaws_of(&ordered, answer, executed(Some(issued.clone()))), ["other-operation"]);
-    let answered = answer.replace("\"kind\":0", "\"kind\":1");
-    assert_eq!(flaws_of(request, &answered, executed(Some(issued))), ["other-operation"]);
+    change(&mut order);
+    let signature = Signature::Sr25519(key(6).sign(&order.signing_payload()));
+    SignedTransfer { order, signature: StatementSignature::Substrate(signature) }
+}
+
+/// The call with this order.
+fn transfer_request(signed: &SignedTransfer) -> String {
+    let mut params = serde_json::to_value(signed).unwrap();
+    params["instance"] = serde_json::json!({ "tokenType": 0, "index": 7 });
+    serde_json::json!({ "jsonrpc": "2.0", "id": 9, "method": "token_transfer", "params": params }).to_string()
+}
+
+/// The answer that 1/8 was issued to that address.
+const TRANSFERRED: &str = r#"{"jsonrpc":"2.0","id":9,"result":{"instance":{"tokenType":0,"index":7},"operation":2,"issued":{"instance":{"tokenType":1,"index":8},"kind":0,"owner":{"ethereum":"0x0101010101010101010101010101010101010101"}}}}"#;
+
+fn issued() -> Issued {
+    Issued { instance: InstanceId { token_type: 1, index: 8 }, kind: 0, owner: Owner::Ethereum([1; 20]) }
+}
+
+/// What doesn't hold of a call whose receipt says this.
+fn flaws_of(request: &str, answer: &str, issued: Option<Issued>) -> Vec<&'static str> {
+    let operation = Some(Executed { instance: INSTANCE, kind: 2, issued });
+    flaws(&saved_with(request, answer, &receipt(request, answer, operation, 1)), &proved().1)
+}
+
+/// Request, answer and receipt say that the same was issued, to the same.
+#[test]
+fn a_transfer_issued_what_was_answered() {
+    let request = transfer_request(&ordered(|_| ()));
+    assert_eq!(flaws_of(&request, TRANSFERRED, Some(issued())), [""; 0]);
+    assert_eq!(flaws_of(&request, TRANSFERRED, None), ["other-operation"]);
+    let unsigned = saved_with(&request, TRANSFERRED, &receipt(&request, TRANSFERRED, None, 1));
+    assert_eq!(flaws(&unsigned, &proved().1), ["other-operation"]);
+    let other = Issued { owner: Owner::Ethereum([2; 20]), ..issued() };
+    assert_eq!(flaws_of(&request, TRANSFERRED, Some(other)), ["other-operation", "other-order"]);
+    let answered = TRANSFERRED.replace("\"kind\":0", "\"kind\":1");
+    assert_eq!(flaws_of(&request, &answered, Some(issued())), ["other-operation"]);
+}
+
+/// A transfer is what its owner ordered and signed, whatever node and answer agree on.
+#[test]
+fn a_transfer_was_ordered() {
+    let signed = ordered(|_| ());
+    let request = transfer_request(&signed);
+    let saved = {
+        let operation = Some(Executed { instance: INSTANCE, kind: 2, issued: Some(issued()) });
+        saved_with(&request, TRANSFERRED, &receipt(&request, TRANSFERRED, operation, 1))
+    };
+    let finding = verify(&saved, &proved().1).into_iter().find(|finding| finding.claim == Claim::Order).unwrap();
+    let says = finding.outcome.unwrap();
+    assert!(says.contains(&format!("the owner {} ordered it", signed.order.owner)), "{says}");
+    assert!(says.contains("not shown"), "{says}");
+
+    let with = |signed: &SignedTransfer| flaws_of(&transfer_request(signed), TRANSFERRED, Some(issued()));
+    // To another recipient, of another source, for another instance, for another chain: all well signed.
+    let to = Principal::Ethereum([2; 20]);
+    assert_eq!(with(&ordered(|order| order.to = to)), ["other-order"]);
+    assert_eq!(with(&ordered(|order| order.source.index = 6)), ["other-order"]);
+    assert_eq!(with(&ordered(|order| order.issued.index = 9)), ["other-order"]);
+    assert_eq!(with(&ordered(|order| order.genesis = Hash::repeat_byte(2))), ["other-order"]);
+    // Of no chain's time and long ago, which nobody can tell from here.
+    assert_eq!(with(&ordered(|order| order.valid_until = 1)), [""; 0]);
+    // Signed by somebody else, and with a forged signature.
+    let owner = Principal::Substrate(account(5));
+    assert_eq!(with(&ordered(|order| order.owner = owner)), ["order-signature"]);
+    let ethereum = Principal::Ethereum([5; 20]);
+    assert_eq!(with(&ordered(|order| order.owner = ethereum)), ["order-signature"]);
+    let signature = StatementSignature::Substrate(Signature::Sr25519(sr25519::Signature::from_raw([7; 64])));
+    assert_eq!(with(&SignedTransfer { signature, ..signed.clone() }), ["order-signature"]);
+    // Changed after it was signed.
+    let order = TransferOrder { nonce: Hash::zero(), ..signed.order.clone() };
+    assert_eq!(with(&SignedTransfer { order, ..signed }), ["order-signature"]);
+    // No order, half of one, and a call that is none at all.
+    let without = |what: &str| {
+        let mut changed: serde_json::Value = serde_json::from_str(&request).unwrap();
+        changed["params"].as_object_mut().unwrap().remove(what).unwrap();
+        flaws_of(&changed.to_string(), TRANSFERRED, Some(issued()))
+    };
+    assert_eq!([without("order"), without("signature")], [["no-order"], ["no-order"]]);
+    let described = request.replace("token_transfer", "token_describe").replace("\"order\"", "\"disorder\"");
+    assert_eq!(flaws_of(&described, TRANSFERRED, Some(issued())), ["no-order"]);
 }
 
 #[test]
