@@ -14,3 +14,4 @@ mod memory;
 mod published;
 mod reading;
 mod transaction;
+mod watch;
