@@ -52,7 +52,7 @@ const AT_ONCE: usize = 8;
 const QUICK: Duration = Duration::from_secs(2);
 /// How long a look may take, without what it waits for others.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// How long after a look that did not see everything another one follows, block or not: from the first to the last, doubling.
+/// How long after a look that did not see everything another one follows, without a new block: from the first to the last, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// How long the names of an instance's watched attributes are together, in bytes; the first ones of the script are.
 const MAX_NAMES_BYTES: usize = 64 << 10;
@@ -197,6 +197,8 @@ async fn watch(node: &Node, instance: InstanceId) {
             (None, true) => "same",
             (None, false) => "incomplete",
         });
+        // Not with every block then, which would take it all the time.
+        let hangs = slow && !look.complete;
         let again = (!look.complete).then(|| Instant::now() + delay);
         delay = if look.complete { RETRY.0 } else { delay.saturating_mul(2).min(RETRY.1) };
         let is_due = || {
@@ -205,7 +207,7 @@ async fn watch(node: &Node, instance: InstanceId) {
             };
             node.data.change_count(instance) != changes
                 || again.is_some_and(|at| at <= Instant::now())
-                || (!slow && look.blocks.iter().any(new_block))
+                || (!hangs && look.blocks.iter().any(new_block))
         };
         loop {
             let pause = watches.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;

@@ -1,6 +1,13 @@
 //! What chains change, as subscribers hear of it.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc,
+    },
+    time::Duration,
+};
 
 use crate::common::*;
 use crate::contract::{number, word};
@@ -38,7 +45,7 @@ fn script() -> String {
     )
 }
 
-async fn world_at(chain: std::sync::Arc<FakeChain>, dir: tempfile::TempDir, url: &Url) -> World {
+async fn world_at(chain: Arc<FakeChain>, dir: tempfile::TempDir, url: &Url) -> World {
     let mut evm = EvmConfig::new(ChainId(1), vec![url.clone()]);
     evm.poll_interval_ms = Some(50);
     World::start_with(chain, dir, |config| config.evm = vec![evm]).await
@@ -276,6 +283,35 @@ async fn what_cannot_be_read_has_not_changed_and_keeps_nobody_waiting() {
         eventually_slowly("it was seen", || evaluations(&world, "same") > before).await;
     }
     assert_eq!((last_change(&world).await, evaluations(&world, "told")), (json!(1), 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_answers_slowly_is_followed_all_the_same() {
+    let node = contract_at_rest().await;
+    let level = Arc::new(AtomicU64::new(1));
+    let (at, says) = (node.clone(), level.clone());
+    let url = ethereum::serve(Arc::new(move |body| {
+        let (at, says) = (at.clone(), says.clone());
+        Box::pin(async move {
+            if requests(&body).iter().any(|request| request["method"] == "eth_call") {
+                tokio::time::sleep(Duration::from_millis(1300)).await;
+            }
+            Reply::Json(answers(&body, |method, params| match method {
+                "eth_call" => Ok(json!(format!("0x{:064x}", says.load(Ordering::SeqCst)))),
+                _ => at.answer(method, params),
+            }))
+        })
+    }))
+    .await;
+    let world = world(&url, &[]).await;
+    let mut subscriber = subscribe(&world, None).await;
+    eventually_slowly("it was seen", || evaluations(&world, "same") >= 1).await;
+    for round in 1..3 {
+        level.store(1 + round, Ordering::SeqCst);
+        *node.head.lock().unwrap() = ethereum::block(1000 + round, ethereum::now());
+        let block = attributes(&subscriber.change().await, round, &["level", "seat", "whose"]);
+        assert_eq!(block, 1000 + round);
+    }
 }
 
 async fn eventually_slowly(what: &str, holds: impl Fn() -> bool) {
