@@ -592,6 +592,13 @@ pub enum TokenChangeKind {
         /// Its name.
         operation: String,
     },
+    /// Attributes that everybody may read have other values, because of what happened on Ethereum-compatible chains.
+    Attributes {
+        /// The attributes' names.
+        names: Vec<String>,
+        /// The blocks that the instance was read at, by the chains' CAIP-2 names.
+        blocks: BTreeMap<String, ChainBlock>,
+    },
 }
 
 /// Parameters of `token_view`.

@@ -1,5 +1,5 @@
 //! Issuers' updates of the instances that are kept here: taken in once and in order, whoever brings them, and asked for when some are
-//! missing. And the list of what changed in an instance, by updates and by operations, for whoever follows it.
+//! missing. And the list of what changed in an instance, by updates, by operations and by chains, for whoever follows it.
 //!
 //! **Invariant.** What is told to have been applied is on disk, together with its change's number.
 //!
@@ -22,7 +22,7 @@ use smartlayer_network::{
     messages::{Gossip, Request, Response},
     PublishError,
 };
-use smartlayer_primitives::{assignment::Assignment, AccountId, InstanceId, OperationKind};
+use smartlayer_primitives::{assignment::Assignment, AccountId, Hash, InstanceId, OperationKind};
 use smartlayer_sealed_values::key_of;
 use tokio::sync::{broadcast, Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 
@@ -73,6 +73,14 @@ pub enum ChangeKind {
     Operation {
         /// Which of the token type's key operations.
         kind: OperationKind,
+    },
+    /// Attributes that everybody may read came to other values by what happened on Ethereum-compatible chains.
+    #[codec(index = 2)]
+    Attributes {
+        /// The attributes' names.
+        names: Vec<String>,
+        /// The chains that the instance was read from, by their EIP-155 numbers, and each one's block: its number and hash.
+        blocks: BTreeMap<u64, (u64, Hash)>,
     },
 }
 

@@ -19,6 +19,7 @@
 //! | `reading` | whose token it is and on which chain, as its contract and the caller say |
 //! | `access` | what is for the token's owner, and whom the owner grants it |
 //! | `instances`, `script`, `operations`, `feeds` | what is served: placed by anchors, changed by key operations and by its issuer |
+//! | `watch` | what chains change in the instances that somebody follows |
 //! | `inbound` | what other services ask and tell |
 //! | `follow`, `settle`, `onboarding` | the chain: following it, claiming, joining |
 //! | `data` | what is on disk |
@@ -57,6 +58,7 @@ mod sessions;
 mod settle;
 mod tls;
 mod turns;
+mod watch;
 mod watchtowers;
 
 pub use chain::{Chain, Status};

@@ -22,6 +22,7 @@ pub struct Metrics {
     placements: ByReason,
     updates: ByReason,
     watchtowers: ByReason,
+    looks: ByReason,
     /// Queries that were answered from memory.
     pub(crate) from_memory: Counter,
     /// Seconds from the request to the answer of paid calls.
@@ -38,6 +39,8 @@ pub struct Metrics {
     pub(crate) serving: Gauge,
     /// Shards held.
     pub(crate) shards: Gauge,
+    /// Instances of which it is looked for what chains change.
+    pub(crate) watched_instances: Gauge,
     /// Operations that no commitment covers yet.
     pub(crate) uncommitted: Gauge,
 }
@@ -57,6 +60,7 @@ impl Metrics {
             placements: Default::default(),
             updates: Default::default(),
             watchtowers: Default::default(),
+            looks: Default::default(),
             paid_seconds,
             exposure: Default::default(),
             sessions: Default::default(),
@@ -64,6 +68,7 @@ impl Metrics {
             finalized_block: Default::default(),
             serving: Default::default(),
             shards: Default::default(),
+            watched_instances: Default::default(),
             uncommitted: Default::default(),
         };
         let registry = registry.sub_registry_with_prefix("service");
@@ -83,6 +88,19 @@ impl Metrics {
         for outcome in ["kept", "refused", "failed"] {
             let _ = metrics.watchtowers.get_or_create(&[("outcome", outcome)]);
         }
+        registry.register(
+            "watch_evaluations",
+            "Evaluations for subscribers, by whether they told a change, saw the same, or not everything",
+            metrics.looks.clone(),
+        );
+        for outcome in ["told", "same", "incomplete"] {
+            let _ = metrics.looks.get_or_create(&[("outcome", outcome)]);
+        }
+        registry.register(
+            "watched_instances",
+            "Instances with subscribers, for whom chains are read",
+            metrics.watched_instances.clone(),
+        );
         registry.register(
             "answers_from_memory",
             "Queries answered with what was computed a moment ago",
@@ -121,6 +139,11 @@ impl Metrics {
 
     pub(crate) fn claim(&self, outcome: &'static str) {
         self.claims.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Counts a look at an instance that somebody follows.
+    pub(crate) fn look(&self, outcome: &'static str) {
+        self.looks.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     pub(crate) fn watched(&self, outcome: &'static str) {

@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::{
     access::Grants, anchors::Anchors, answers::Answers, chain::Chain, config::Config, data::Data, feeds::Feeds,
-    instances::Instances, metrics::Metrics, operations::Operations, seals::Seals, sessions::Sessions,
+    instances::Instances, metrics::Metrics, operations::Operations, seals::Seals, sessions::Sessions, watch::Watches,
 };
 
 /// The shared state of a service node.
@@ -33,6 +33,7 @@ pub(crate) struct Node {
     pub operations: Operations,
     pub grants: Grants,
     pub feeds: Feeds,
+    pub watches: Watches,
     pub seals: Seals,
     pub anchors: Anchors,
     pub answers: Answers,

@@ -109,6 +109,7 @@ impl ServiceNode {
             operations: Default::default(),
             grants: Default::default(),
             feeds: Feeds::new(),
+            watches: Default::default(),
             seals: Seals::new(&service_key, &account, &chain.genesis()),
             anchors: Anchors::new(http.clone()),
             answers: Default::default(),
@@ -201,6 +202,7 @@ impl ServiceNode {
         // No new connections or calls; what is in work comes to its end.
         let _ = server.stop();
         node.paid_calls.close();
+        node.watches.stop();
         node.tasks.close();
         if tokio::time::timeout(GRACE, node.tasks.wait()).await.is_err() {
             tracing::warn!("stopping with calls in work; what they were paid for is on disk");

@@ -654,41 +654,6 @@ async fn closing_that_may_have_happened_can_be_tried_again() {
     assert_eq!(world.free("session_close", close).await.result()["cumulative"], Amount(PRICE).to_string());
 }
 
-/// A WebSocket that subscribes.
-struct Subscriber(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
-
-impl Subscriber {
-    /// Subscribes to [`INSTANCE`]; returns the answer.
-    async fn subscribe(world: &World, after: Option<u64>) -> (Self, Value) {
-        let (socket, _) = tokio_tungstenite::connect_async(world.url.replace("http", "ws")).await.unwrap();
-        let mut subscriber = Self(socket);
-        let mut params = json!({ "instance": { "tokenType": 0, "index": 7 } });
-        if let Some(after) = after {
-            params["after"] = after.into();
-        }
-        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "token_subscribe", "params": params });
-        futures::SinkExt::send(&mut subscriber.0, request.to_string().into()).await.unwrap();
-        let answer = subscriber.next().await;
-        (subscriber, answer)
-    }
-
-    async fn next(&mut self) -> Value {
-        loop {
-            let message = tokio::time::timeout(Duration::from_secs(10), futures::StreamExt::next(&mut self.0));
-            if let tokio_tungstenite::tungstenite::Message::Text(text) = message.await.unwrap().unwrap().unwrap() {
-                return serde_json::from_str(&text).unwrap();
-            }
-        }
-    }
-
-    /// The next change.
-    async fn change(&mut self) -> Value {
-        let notification = self.next().await;
-        assert_eq!(notification["method"], "token_change");
-        notification["params"]["result"].clone()
-    }
-}
-
 #[tokio::test]
 async fn what_changes_is_told_to_subscribers_from_where_they_left_off() {
     use smartlayer_issuer_feed::{SignedUpdate, StateUpdate};

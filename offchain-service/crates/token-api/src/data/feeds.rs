@@ -1,8 +1,10 @@
-//! Issuers' updates, and the list of what changed in an instance.
+//! Issuers' updates, what was seen of attributes, and the list of what changed in an instance.
+
+use std::collections::BTreeMap;
 
 use smartlayer_api_types::ApiError;
 use smartlayer_issuer_feed::{Limits, SignedUpdate};
-use smartlayer_primitives::InstanceId;
+use smartlayer_primitives::{Hash, InstanceId};
 use smartlayer_store::{Batch, Table};
 
 use super::{read, Data, MAX_READ};
@@ -13,6 +15,8 @@ tables! {
     Updates = "updates": (InstanceId, u64) => SignedUpdate;
     /// What changed, by instance and the change's number: the newest [`KEPT_CHANGES`], without gaps.
     Changes = "changes": (InstanceId, u64) => Change;
+    /// What was seen last of the attributes that chains change, by instance: the hash of each one's value.
+    Seen = "seen": InstanceId => BTreeMap<String, Hash>;
 }
 
 /// How many changes of each instance are kept for whoever missed them.
@@ -51,16 +55,42 @@ impl Data {
         Ok(all.into_iter().map(|(_, change)| change).collect())
     }
 
+    /// What was seen last of an instance's attributes: the hashes of their values.
+    pub fn seen(&self, instance: InstanceId) -> Result<BTreeMap<String, Hash>, ApiError> {
+        Ok(self.store.get::<Seen>(&instance).map_err(read)?.unwrap_or_default())
+    }
+
+    /// Keeps what was seen of an instance's attributes, and notes that they changed if they did; all together.
+    pub async fn keep_seen(
+        &self,
+        instance: InstanceId,
+        seen: &BTreeMap<String, Hash>,
+        change: Option<&Change>,
+    ) -> Result<(), ApiError> {
+        let mut batch = Batch::new();
+        match seen.is_empty() {
+            true if self.seen(instance)?.is_empty() => {}
+            true => drop(batch.delete::<Seen>(&instance)),
+            false => drop(batch.put::<Seen>(&instance, seen)),
+        }
+        if let Some(change) = change {
+            note(&mut batch, change);
+        }
+        // No answer is another by this.
+        self.commit(batch).await
+    }
+
     /// All instances that this node serves or holds shards of.
     pub fn kept_instances(&self) -> Vec<InstanceId> {
         self.lock().keys().copied().collect()
     }
 
-    /// Adds to the batch that the instance's updates go, and all changes but the last, whose number is gone on from.
+    /// Adds to the batch that the instance's updates and what was seen of it go, and all changes but the last, whose number is gone on from.
     pub(super) fn drop_feed(&self, instance: InstanceId, batch: &mut Batch) -> Result<(), ApiError> {
         for (key, _) in self.store.range::<Updates>((instance, 0)..=(instance, u64::MAX), MAX_READ).map_err(read)? {
             batch.delete::<Updates>(&key);
         }
+        batch.delete::<Seen>(&instance);
         let mut changes = self.store.range::<Changes>((instance, 0)..=(instance, u64::MAX), MAX_READ).map_err(read)?;
         changes.pop();
         for (key, _) in changes {

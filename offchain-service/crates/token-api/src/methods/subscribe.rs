@@ -1,4 +1,5 @@
-//! `token_subscribe`: what changes in an instance, by its issuer and by key operations, as it happens and from where one left off.
+//! `token_subscribe`: what changes in an instance, by its issuer, by key operations and by chains, as it happens and from where one left
+//! off.
 
 use std::sync::Arc;
 
@@ -7,9 +8,10 @@ use jsonrpsee::{
 };
 use serde_json::Value;
 use smartlayer_api_types::{
-    rpc::{TokenChange, TokenChangeKind, TokenSubscribe},
+    rpc::{ChainBlock, TokenChange, TokenChangeKind, TokenSubscribe},
     ApiError, ErrorCode,
 };
+use smartlayer_ethereum::ChainId;
 use smartlayer_primitives::InstanceId;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -39,9 +41,11 @@ pub(crate) async fn serve(
             Some(after) => after,
             None => node.feeds.state(&node, held.state.instance).await?.last_change,
         };
-        Ok::<_, ApiError>((held, missed, last))
+        let watched = node.watches.watch(&node, held.state.instance)?;
+        Ok::<_, ApiError>((held, missed, last, watched))
     };
-    let (held, missed, mut last) = match begun.await {
+    // What chains change is looked for until this ends.
+    let (held, missed, mut last, _watched) = match begun.await {
         Ok(begun) => begun,
         Err(e) => {
             pending.reject(refuse(e)).await;
@@ -85,6 +89,11 @@ async fn send(sink: &SubscriptionSink, held: &Held, change: Change) -> Subscript
             let name = held.token.spec.key_operations.get(usize::from(kind));
             let name = name.map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
             TokenChangeKind::Operation { operation: name }
+        }
+        ChangeKind::Attributes { names, blocks } => {
+            let blocks = blocks.into_iter();
+            let named = |(chain, (number, hash))| (ChainId(chain).to_string(), ChainBlock { number, hash });
+            TokenChangeKind::Attributes { names, blocks: blocks.map(named).collect() }
         }
     };
     let change = TokenChange { instance: change.instance.into(), number: change.number, change: kind };

@@ -15,3 +15,4 @@ mod memory;
 mod published;
 mod reading;
 mod transaction;
+mod watch;

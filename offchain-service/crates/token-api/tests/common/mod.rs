@@ -685,3 +685,49 @@ pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
     panic!("never: {what}");
 }
+
+/// A WebSocket that subscribes.
+pub struct Subscriber {
+    socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
+    id: Value,
+}
+
+impl Subscriber {
+    /// Subscribes to [`INSTANCE`]; returns the answer.
+    pub async fn subscribe(world: &World, after: Option<u64>) -> (Self, Value) {
+        let (socket, _) = tokio_tungstenite::connect_async(world.url.replace("http", "ws")).await.unwrap();
+        let mut subscriber = Self { socket, id: Value::Null };
+        let mut params = json!({ "instance": { "tokenType": 0, "index": 7 } });
+        if let Some(after) = after {
+            params["after"] = after.into();
+        }
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "token_subscribe", "params": params });
+        futures::SinkExt::send(&mut subscriber.socket, request.to_string().into()).await.unwrap();
+        let answer = subscriber.next().await;
+        subscriber.id = answer["result"].clone();
+        (subscriber, answer)
+    }
+
+    pub async fn next(&mut self) -> Value {
+        loop {
+            let message = tokio::time::timeout(Duration::from_secs(10), futures::StreamExt::next(&mut self.socket));
+            if let tokio_tungstenite::tungstenite::Message::Text(text) = message.await.unwrap().unwrap().unwrap() {
+                return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    /// The next change.
+    pub async fn change(&mut self) -> Value {
+        let notification = self.next().await;
+        assert_eq!(notification["method"], "token_change");
+        notification["params"]["result"].clone()
+    }
+
+    /// Unsubscribes; the socket stays.
+    pub async fn end(&mut self) {
+        let request = json!({ "jsonrpc": "2.0", "id": 2, "method": "token_unsubscribe", "params": [self.id] });
+        futures::SinkExt::send(&mut self.socket, request.to_string().into()).await.unwrap();
+        assert_eq!(self.next().await["result"], true);
+    }
+}
