@@ -1,10 +1,11 @@
 //! Gives changed inputs to `token-script` and checks what must hold of every answer.
 //!
-//! There is a target each for whole scripts ([`Target::Xml`]), for filters ([`Target::Filters`]) and for what contracts and
-//! callers send ([`Target::Abi`]). An input is made by changing one of a few small ones, as a seed decides: the same seed makes
+//! There is a target each for whole scripts ([`Target::Xml`]), for filters ([`Target::Filters`]), for what contracts and
+//! callers send ([`Target::Abi`]), and for tokens that are attestations ([`Target::Attestations`]). An input is made by changing one of a few small ones, as a seed decides: the same seed makes
 //! the same input and the same verdict. Beside never panicking, answers must keep to the bounds, agree with each other, and end.
 
 mod abi;
+mod attestations;
 mod change;
 mod choice;
 mod corpus;
@@ -24,11 +25,13 @@ pub enum Target {
     Filters,
     /// What contracts return and log, and what callers enter.
     Abi,
+    /// Attestations as callers show them, their schemas, and what their contracts return.
+    Attestations,
 }
 
 impl Target {
     /// Every target.
-    pub const ALL: [Target; 3] = [Target::Xml, Target::Filters, Target::Abi];
+    pub const ALL: [Target; 4] = [Target::Xml, Target::Filters, Target::Abi, Target::Attestations];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Target {
             Target::Xml => "xml",
             Target::Filters => "filters",
             Target::Abi => "abi",
+            Target::Attestations => "attestations",
         }
     }
 
@@ -46,6 +50,7 @@ impl Target {
             Target::Xml => xml::input(&mut choice),
             Target::Filters => filters::input(&mut choice),
             Target::Abi => abi::input(&mut choice),
+            Target::Attestations => attestations::input(&mut choice),
         }
     }
 
@@ -59,6 +64,7 @@ impl Target {
             Target::Xml => xml::run,
             Target::Filters => filters::run,
             Target::Abi => abi::run,
+            Target::Attestations => attestations::run,
         };
         catch_unwind(|| run(input)).unwrap_or_else(|panic| {
             let message = panic.downcast_ref::<String>().cloned();

@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Only this target.
-    #[arg(long, value_parser = ["xml", "filters", "abi"])]
+    #[arg(long, value_parser = ["xml", "filters", "abi", "attestations"])]
     target: Option<String>,
     /// Gives the input in this file to the target instead.
     #[arg(long, requires = "target")]

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use smartlayer_token_script::{
-    parse, Context, Evaluation, Limits, Log, Requests, Step, TokenScript, Value, Values, ViewKind,
+    parse, Attested, Context, Evaluation, Limits, Log, Requests, Step, TokenScript, Value, Values, ViewKind,
 };
 
 use crate::{
@@ -41,7 +41,11 @@ pub(crate) fn run(input: &[u8]) -> Result<Outcome, String> {
         token_id: U256::from(7),
         owner: Some(Address::repeat_byte(1)),
         chain_id: Some(1),
-        attestation: Some(Value::Record(vec![("x".into(), Value::Bool(false))])),
+        attestation: Some(Attested {
+            message: Value::Bytes(vec![7; 32]),
+            parts: Value::Record(vec![("x".into(), Value::Bool(false))]),
+            signature: vec![7; 65],
+        }),
         ..Context::default()
     };
     // What the chain says is decided by the input as well, so that a failure is one of the input alone.
