@@ -163,10 +163,10 @@ pub(crate) async fn authorise(
 }
 
 /// Takes back what an owner granted, and keeps that.
-pub(crate) async fn revoke(node: &Node, signed: &SignedRevocation) -> Result<bool, ApiError> {
+pub(crate) async fn revoke(node: &Node, signed: &SignedRevocation, reading: &rpc::Reading) -> Result<bool, ApiError> {
     let revocation = &signed.revocation;
     let held = node.instances.held(node, revocation.instance).await?;
-    let reading = Reading::new(&held, &Default::default())?;
+    let reading = Reading::new(&held, reading)?;
     let owner = owner(node, &held, &reading, &Chains::new(node), Some(&revocation.owner)).await?;
     signed.check(&node.chain.genesis(), owner.as_ref()).map_err(refused)?;
     let turn = node.grants.0.of(Hash::zero());
@@ -209,7 +209,7 @@ pub(crate) async fn forget(node: &Node) {
     }
 }
 
-/// Who owns the instance: whom the attestation names that was shown as its token; whom its contract names; of tokens that are amounts the one who claims it, if they hold any; where there is no
+/// Who owns the instance: where there is no contract, whom the attestation names that was shown as its token; whom its contract names; of tokens that are amounts the one who claims it, if they hold any; where there is no
 /// contract, whom the issuer names, or the transfer that issued it.
 async fn owner(
     node: &Node,
@@ -219,7 +219,9 @@ async fn owner(
     claimed: Option<&Principal>,
 ) -> Result<Option<Principal>, ApiError> {
     if let Some(verified) = reading.attested(held, chains).await? {
-        return Ok(verified.recipient.map(|address| Principal::Ethereum(address.into())));
+        if reading.is_owned_by_attestation(node, held).await? {
+            return Ok(verified.recipient.map(|address| Principal::Ethereum(address.into())));
+        }
     }
     if !reading.has_contract(held) {
         let values = node.operations.values(node, held).await?;

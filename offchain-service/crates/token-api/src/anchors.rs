@@ -89,13 +89,18 @@ impl Anchors {
                     continue;
                 }
             };
-            let Some(stored) = chain.commitment(answer.period).await.map_err(api_error)? else { continue };
+            // What the chain has forgotten nobody can prove any more.
+            let Some(stored) = chain.commitment(answer.period).await.map_err(api_error)? else {
+                worst = ErrorCode::NotCommitted.into();
+                continue;
+            };
             let decoded = answer.leaf.decode::<L>().ok().zip(answer.proof.decode::<MerkleProof>().ok());
             match decoded {
                 Some((leaf, proof)) if fits(stored.hash, &leaf) && root(&stored.commitment).contains(&leaf, &proof) => {
                     let answer = Proof { commitment: stored.hash, ..answer };
                     return Ok(Proven { leaf, proof, answer });
                 }
+                _ if worst.code == ErrorCode::NotCommitted => {}
                 _ => worst = ErrorCode::ProofInvalid.into(),
             }
         }

@@ -10,7 +10,10 @@
 //! What one holder alone says may be made up, or the last trace of what really happened. It waits for the commitments of the periods in which
 //! it can still be proved, and is left out after that.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use smartlayer_api_types::{rpc::AnchorProof, ApiError, ErrorCode, Instance};
@@ -74,73 +77,101 @@ impl Operations {
                 Answer::Silent => silent += 1,
             }
         }
+        let state = node.data.catching_up(id)?;
         let unproved = self.believe(node, told.into_values().collect(), informed).await?;
-        let Some(state) = node.data.catching_up(id)? else { return Ok(silent < holders.len() || holders.is_empty()) };
+        let Some(state) = state else { return Ok(silent < holders.len() || holders.is_empty()) };
 
-        let proved = self.ask_anchors(node, id).await?;
-        let late = now() >= state.since.saturating_add(SILENCE);
-        let heard = silent == 0 && (informed > 0 || holders.is_empty());
         let waits = unproved && waits_for_proof(node, id, state).await?;
-        if !proved || waits || !(heard || late) {
+        let late = now() >= state.since.saturating_add(SILENCE);
+        if waits || !(silent == 0 || late) || !self.ask_anchors(node, id).await? {
             return Ok(false);
         }
-        node.data.caught_up(id).await?;
+        node.data.caught_up(id, state).await?;
         tracing::info!(instance = ?id, "knows what happened to an instance before");
         Ok(true)
     }
 
     /// Takes in what can be believed of what was told, each with how many of the `informed` holders said it. Returns whether something is left
     /// that nothing shows yet.
-    async fn believe(&self, node: &Node, mut told: Vec<(Operation, usize)>, informed: usize) -> Result<bool, ApiError> {
-        told.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let (mut asked, mut unproved) = (BTreeMap::<AccountId, usize>::new(), false);
+    async fn believe(&self, node: &Node, told: Vec<(Operation, usize)>, informed: usize) -> Result<bool, ApiError> {
+        let mut unproved = false;
+        let mut doubtful = Vec::new();
         for (operation, count) in told {
             if node.data.has_operation(&operation).await? {
                 continue;
             }
             let majority = count >= 2 && 2 * count > informed;
-            let believed = majority || matches!(self.is_by_executor(node, &operation).await, Ok(true)) || {
-                let all = asked.values().sum::<usize>();
-                let of_node = asked.entry(operation.receipt.receipt.node.clone()).or_default();
-                let may_ask = all < MAX_PROOFS.0 && *of_node < MAX_PROOFS.1;
-                *of_node += usize::from(may_ask);
-                may_ask && operations::is_committed(node, &operation).await
-            };
-            match believed {
-                true => accepted(self.accept(node, operation).await)?,
+            match majority || matches!(self.is_by_executor(node, &operation).await, Ok(true)) {
+                true => unproved |= !accepted(self.accept(node, operation).await)?,
+                false => doubtful.push(operation),
+            }
+        }
+        let asked = self.to_be_proved(node, &mut doubtful);
+        unproved |= !doubtful.is_empty();
+        let proofs = asked.iter().map(|operation| operations::is_committed(node, operation));
+        for (operation, is_committed) in asked.iter().zip(join_all(proofs).await) {
+            match is_committed {
+                true => unproved |= !accepted(self.accept(node, operation.clone()).await)?,
                 false => unproved = true,
             }
         }
         Ok(unproved)
     }
 
+    /// Takes those out of `doubtful` that anchors are asked about now: those first that they were not asked about, or not lately.
+    fn to_be_proved(&self, node: &Node, doubtful: &mut Vec<Operation>) -> Vec<Operation> {
+        let genesis = node.chain.genesis();
+        let mut last = self.asked.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        doubtful.sort_by_cached_key(|operation| last.peek(&operation.payload_hash(&genesis)).copied());
+        let (mut of_node, mut chosen) = (BTreeMap::<AccountId, usize>::new(), Vec::new());
+        doubtful.retain(|operation| {
+            let count = of_node.entry(operation.receipt.receipt.node.clone()).or_default();
+            let is_chosen = chosen.len() < MAX_PROOFS.0 && *count < MAX_PROOFS.1;
+            if is_chosen {
+                *count += 1;
+                last.insert(operation.payload_hash(&genesis), Instant::now());
+                chosen.push(operation.clone());
+            }
+            !is_chosen
+        });
+        chosen
+    }
+
     /// Takes in what anchors prove to have happened to the instance, whatever holders say. Returns whether one of them could be asked.
     async fn ask_anchors(&self, node: &Node, id: InstanceId) -> Result<bool, ApiError> {
         let token = node.instances.token(node, id.token_type).await?;
-        for (position, _) in token.spec.key_operations.iter().enumerate() {
-            let Ok(kind) = u8::try_from(position) else { break };
+        let kinds = (0..).take(token.spec.key_operations.len());
+        let proofs = kinds.map(|kind| async move {
             let query = AnchorProof::Operation { instance: Instance::from(id), kind, period: None, hash: None };
-            match node.anchors.operation(&*node.chain, query, |leaf| leaf.did(id, kind)).await {
-                Ok(proven) => accepted(self.accept(node, proven.leaf).await)?,
+            node.anchors.operation(&*node.chain, query, |leaf| leaf.did(id, kind)).await
+        });
+        let mut all = true;
+        for proven in join_all(proofs).await {
+            match proven {
+                Ok(proven) => all &= accepted(self.accept(node, proven.leaf).await)?,
                 Err(e) if e.code == ErrorCode::NotCommitted => {}
                 Err(e) => {
                     tracing::debug!(instance = ?id, error = %e, "no anchor says what happened to an instance");
-                    return Ok(false);
+                    all = false;
                 }
             }
         }
-        Ok(true)
+        Ok(all)
     }
 }
 
-/// An operation that can't have happened to the instance spoils only itself.
-fn accepted(result: Result<(), ApiError>) -> Result<(), ApiError> {
+/// Whether an operation was judged. One that can't have happened to the instance spoils only itself.
+fn accepted(result: Result<(), ApiError>) -> Result<bool, ApiError> {
     match result {
-        Err(e) if e.code != ErrorCode::Internal => {
-            tracing::warn!(error = %e, "told of an operation that can't have happened");
-            Ok(())
+        Ok(()) => Ok(true),
+        Err(e) if e.code == ErrorCode::Internal => Err(e),
+        Err(e) => {
+            tracing::warn!(error = %e, "told of an operation that was not taken in");
+            // The others may be known a moment later.
+            let final_ones =
+                [ErrorCode::ProofInvalid, ErrorCode::AlreadyIssued, ErrorCode::Destroyed, ErrorCode::UnknownToken];
+            Ok(final_ones.contains(&e.code))
         }
-        result => result,
     }
 }
 

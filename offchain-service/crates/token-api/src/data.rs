@@ -74,6 +74,8 @@ tables! {
 pub(crate) struct CatchUp {
     /// Since when, in seconds since 1970.
     pub since: u64,
+    /// By which version of the assignment.
+    pub version: u32,
     /// Whether this node had no part in the instance before.
     pub new: bool,
     /// Whether it executes the instance's operations.
@@ -343,8 +345,12 @@ impl Data {
         self.commit(batch).await
     }
 
-    /// Keeps that what happened before to the instance is known.
-    pub async fn caught_up(&self, instance: InstanceId) -> Result<(), ApiError> {
+    /// Keeps that what happened before to the instance is known; not if it was placed anew since this was to be found out.
+    pub async fn caught_up(&self, instance: InstanceId, asked: CatchUp) -> Result<(), ApiError> {
+        let same = |state: CatchUp| CatchUp { proof_due: None, ..state } == CatchUp { proof_due: None, ..asked };
+        if !self.catching_up(instance)?.is_some_and(same) {
+            return Ok(());
+        }
         let mut batch = Batch::new();
         batch.delete::<CatchingUp>(&instance);
         self.commit(batch).await
@@ -493,7 +499,7 @@ impl Data {
             let known = self.catching_up(instance)?;
             let since = known.map_or_else(now, |known| known.since);
             let new = new || known.is_some_and(|known| known.new);
-            batch.put::<CatchingUp>(&instance, &CatchUp { since, new, executes, proof_due: None });
+            batch.put::<CatchingUp>(&instance, &CatchUp { since, version, new, executes, proof_due: None });
         }
         batch.put::<Assignments>(&instance, &signed);
         let part = part(assignment, &self.account);

@@ -36,7 +36,7 @@ const CHANGES_QUEUE: usize = 1024;
 /// How long after an attempt to get missing updates the next one follows: from the first to the last, doubling.
 const RETRY: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// How long one attempt may take, so that a holder that is slow does not hold up the other instances.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long after one instance the next one is asked for, when all are.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// How many instances are asked for at the same time.
@@ -146,7 +146,20 @@ impl Turn {
     /// The next change of the instance. It counts once it is on disk and [`Turn::changed`] was called.
     pub fn change(&mut self, node: &Node, kind: ChangeKind) -> Result<Change, ApiError> {
         let number = self.last_change(node)?.saturating_add(1);
+        // Read again if nobody waits until it is on disk.
+        self.loaded.last_change = None;
         Ok(Change { instance: self.instance, number, kind })
+    }
+
+    /// The next changes of the instance, in their order.
+    fn changes(&mut self, node: &Node, kinds: impl IntoIterator<Item = ChangeKind>) -> Result<Vec<Change>, ApiError> {
+        let instance = self.instance;
+        let mut kinds = kinds.into_iter();
+        let Some(first) = kinds.next() else { return Ok(Vec::new()) };
+        let first = self.change(node, first)?;
+        let numbers = (first.number..).skip(1);
+        let rest: Vec<_> = numbers.zip(kinds).map(|(number, kind)| Change { instance, number, kind }).collect();
+        Ok([vec![first], rest].concat())
     }
 
     /// Tells subscribers of a change that is on disk.
@@ -257,18 +270,13 @@ impl Feeds {
         let instance = signed.update.instance;
         let mut turn = self.turn(instance).await;
         turn.feed(node)?;
-        turn.last_change(node)?;
         // Put back when it is on disk; if that fails, or nobody waits for it any more, it is read again.
         let Some(mut feed) = turn.loaded.feed.take() else { return Err(ErrorCode::Internal.into()) };
         let offered = feed.offer(signed.clone());
-        let mut changes = Vec::new();
-        if let Outcome::Applied(all) = &offered.outcome {
-            for (applied, position) in all.iter().zip(0u64..) {
-                let mut change = turn.change(node, applied.clone().into())?;
-                change.number = change.number.saturating_add(position);
-                changes.push(change);
-            }
-        }
+        let changes = match &offered.outcome {
+            Outcome::Applied(all) => turn.changes(node, all.iter().cloned().map(ChangeKind::from))?,
+            _ => Vec::new(),
+        };
         let kept = matches!(offered.outcome, Outcome::Applied(_) | Outcome::Waiting { .. });
         node.data.keep_update(instance, kept.then_some(signed), &offered.dropped, &changes).await?;
         changes.into_iter().for_each(|change| turn.changed(change));
@@ -371,14 +379,14 @@ impl Feeds {
         if let Err(e) = node.instances.look_for_newer(node, instance).await {
             tracing::debug!(?instance, error = %e, "could not look for a newer assignment");
         }
-        let operations = node.operations.fetch(node, instance).await.unwrap_or_else(|e| {
-            tracing::debug!(?instance, error = %e, "could not ask for operations");
-            false
-        });
         let caught_up = self.catch_up(node, instance).await;
         // After the updates: they may be sealed with a key that nothing was sealed with before.
         let unlocked = node.seals.fetch(node, instance).await.unwrap_or_else(|e| {
             tracing::debug!(?instance, error = %e, "could not ask for keys");
+            false
+        });
+        let operations = node.operations.fetch(node, instance).await.unwrap_or_else(|e| {
+            tracing::debug!(?instance, error = %e, "could not ask for operations");
             false
         });
         let caught_up = match caught_up {

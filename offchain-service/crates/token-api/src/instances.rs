@@ -180,10 +180,16 @@ impl Instances {
         }
     }
 
-    /// The same before an operation, unless that was done a moment ago.
+    /// The same before an operation, unless that was done a moment ago. Fails as [`Instances::check_executor`], and with `catching_up` while there
+    /// is nobody to ask.
     pub async fn look_before_operation(&self, node: &Node, id: InstanceId) -> Result<(), ApiError> {
         if lock(&self.looked).get(&id).is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
             return Ok(());
+        }
+        self.check_executor(node, id).await?;
+        // Whoever hears nobody can't know.
+        if node.network.peers().is_empty() {
+            return Err(ErrorCode::CatchingUp.into());
         }
         self.look_for_newer(node, id).await?;
         lock(&self.looked).insert(id, Instant::now());
@@ -388,6 +394,11 @@ impl Instances {
         } else {
             let turn = node.operations.turn(id);
             let _turn = turn.lock().await;
+            // A still newer one may have been placed meanwhile.
+            let kept = node.data.assignment(id).await?;
+            if kept.is_none_or(|kept| kept.assignment.version >= signed.assignment.version) {
+                return Ok(());
+            }
             tracing::info!(instance = ?id, version = signed.assignment.version, "relieved of an instance");
             node.data.relieve(id).await?;
             node.feeds.forget(id).await;

@@ -8,9 +8,14 @@
 //! that the record names; the issuer reserved it for exactly that exchange when he stored it, in the value `issue.from`. So what is destroyed once
 //! issues once, whichever nodes execute the operations of the two.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use futures::future::OptionFuture;
+use schnellru::{ByLength, LruMap};
 use smartlayer_api_types::{
     rpc::{AnchorProof, Proof},
     ApiError, ErrorCode, Instance,
@@ -43,11 +48,20 @@ const ISSUED_FROM: &str = "issue.from";
 
 /// How often operations that no commitment covers are told again.
 const REPEAT: Duration = Duration::from_secs(15);
+/// Of how many operations it is remembered when anchors were asked about them.
+const MAX_ASKED: u32 = 65_536;
 
 /// Which instances an operation is being executed on.
-#[derive(Default)]
 pub(crate) struct Operations {
     turns: Turns<InstanceId>,
+    /// When anchors were asked last to prove operations that nothing else shows.
+    pub asked: Mutex<LruMap<Hash, Instant>>,
+}
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self { turns: Default::default(), asked: Mutex::new(LruMap::new(ByLength::new(MAX_ASKED))) }
+    }
 }
 
 impl Operations {

@@ -541,15 +541,16 @@ async fn answered_before(
         let settled = entry.turn.try_lock().ok()?.clone();
         settled.filter(|settled| settled.answers(promise))
     };
-    let kept = match last() {
-        Some(settled) => Some(settled),
-        None => {
-            let kept = node.data.answer(p.session, p.cumulative).await?.filter(|settled| settled.answers(promise));
-            kept.and_then(|kept| node.seals.reveal(kept))
-        }
+    let (settled, concealed) = match last() {
+        Some(settled) => (settled, false),
+        None => match node.data.answer(p.session, p.cumulative).await?.filter(|settled| settled.answers(promise)) {
+            Some(kept) => (kept, true),
+            None => return Ok(None),
+        },
     };
-    let Some(settled) = kept else { return Ok(None) };
     let entry = node.sessions.get(node, p.session).await?;
     payments::check_signature(node, &entry, promise)?;
+    // What can't be read any more was still done: it is not done again.
+    let settled = if concealed { node.seals.reveal(settled)? } else { settled };
     Ok(Some((settled, entry)))
 }

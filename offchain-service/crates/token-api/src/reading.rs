@@ -89,15 +89,20 @@ impl Reading {
         }
     }
 
+    /// Whether an attestation says who owns the instance: not where a contract does, nor after a transfer named its owner.
+    pub async fn is_owned_by_attestation(&self, node: &Node, held: &Held) -> Result<bool, ApiError> {
+        Ok(!self.has_contract(held) && !node.operations.is_issued(node, held.state.instance).await?)
+    }
+
     /// What the script may know of the instance.
     pub async fn context(&self, node: &Node, held: &Held, chains: &Chains<'_>) -> Result<Context, ApiError> {
         let token_id = U256::from_be_bytes(held.state.token_id);
         let (values, opened) = node.operations.opened(node, held).await?;
         let verified = self.attested(held, chains).await?;
         let owner = match &verified {
-            Some(verified) => verified.recipient,
-            None if held.script.names_owner => self.owner(held, token_id, chains).await,
-            None => None,
+            Some(verified) if self.is_owned_by_attestation(node, held).await? => verified.recipient,
+            _ if held.script.names_owner => self.owner(held, token_id, chains).await,
+            _ => None,
         };
         Ok(Context {
             token_id,

@@ -55,13 +55,13 @@ impl Seals {
         Settled { body, ..answer.clone() }
     }
 
-    /// The answer that was kept so; nothing if the service key was another then.
-    pub fn reveal(&self, kept: Settled) -> Option<Settled> {
+    /// The answer that was kept so. Fails if the service key was another then.
+    pub fn reveal(&self, kept: Settled) -> Result<Settled, ApiError> {
         let body = self.wrapping.unwrap_answer(&kept.receipt.receipt.request_hash, &kept.body);
-        if body.is_none() {
-            tracing::warn!("an answer was kept under another service key, and can't be given again");
-        }
-        Some(Settled { body: body?, ..kept })
+        let lost =
+            "the call was answered, and this node's service key was replaced since: its answer can't be given again";
+        let body = body.ok_or_else(|| ApiError::new(ErrorCode::Internal, lost))?;
+        Ok(Settled { body, ..kept })
     }
 
     /// Opens what of an instance's values is sealed, as far as the keys are here. Returns the names of all that was.

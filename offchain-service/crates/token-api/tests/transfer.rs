@@ -370,6 +370,12 @@ async fn what_was_redeemed_is_not_exchanged_for_something_fresh() {
     let session = world.chain.open_session(&account(NODE), 0, SLT);
     let redeem = body("token_call", json!({ "instance": Instance::from(TICKET), "action": "redeem" }));
     world.paid(&redeem, session, CALL_PRICE).await.result();
+    let described = world.free("token_describe", json!({ "tokenType": 0 })).await.result();
+    let methods = described["methods"].as_array().unwrap();
+    let transfers: Vec<_> = methods.iter().filter(|method| method["method"] == "token_transfer").collect();
+    assert_eq!(transfers.len(), 1);
+    assert_eq!((&transfers[0]["excludedBy"], &transfers[0]["access"]), (&json!(["used"]), &json!("owner")));
+    assert!(methods.iter().all(|method| method["action"] != "transfer"));
     let data = refused(&world, &ordered(|_| ()), ErrorCode::SelectionDenies).await;
     assert_eq!(data["selection"], "used");
     let read = world.paid(&read(TICKET), session, CALL_PRICE + PRICE).await.result();

@@ -8,7 +8,7 @@ use smartlayer_api_types::{
     },
     Amount, ApiError, ErrorCode,
 };
-
+use smartlayer_primitives::operation::{ISSUE, TRANSFER};
 use smartlayer_token_script::Access;
 
 use super::{attributes::MAX_NAMES, select::MAX_INSTANCES, trust};
@@ -86,6 +86,22 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
             ),
         ));
     }
+    // The sides of a transfer are not called as actions, even if the script has actions of their names, which gate it.
+    let is_side = |name: &str| [TRANSFER, ISSUE].contains(&name) && kind_of(&token, name).is_some();
+    if kind_of(&token, TRANSFER).is_some() {
+        let gate = described.actions.iter().find(|action| action.name == TRANSFER);
+        methods.push(MethodDescription {
+            method: method::TOKEN_TRANSFER.into(),
+            action: None,
+            label: gate.and_then(|action| action.label.clone()),
+            key_operation: true,
+            transaction: false,
+            access: access(Access::Owner),
+            excluded_by: gate.map(|action| action.exclude.clone()).unwrap_or_default(),
+            params: super::discover::transfer_schema(),
+            price: price(Class::Operation),
+        });
+    }
     methods.extend(described.actions.iter().filter(|action| action.transaction).map(|action| MethodDescription {
         method: method::TOKEN_TRANSACTION.into(),
         action: Some(action.name.clone()),
@@ -107,25 +123,27 @@ pub(super) async fn describe(node: &Node, params: TokenDescribe) -> Result<Token
         ),
         price: price(Class::Call),
     }));
-    methods.extend(described.actions.into_iter().map(|action| MethodDescription {
-        method: method::TOKEN_CALL.into(),
-        label: action.label,
-        key_operation: kind_of(&token, &action.name).is_some(),
-        price: price(kind_of(&token, &action.name).map_or(Class::Call, |_| Class::Operation)),
-        transaction: action.transaction,
-        access: access(action.access),
-        excluded_by: action.exclude,
-        params: object(
-            json!({
-                "instance": instance_schema(),
-                "action": { "const": action.name },
-                "inputs": action.parameters,
-                "reading": reading_schema(),
-                "authorisation": smartlayer_grants::authorisation_schema(),
-            }),
-            &["instance", "action"],
-        ),
-        action: Some(action.name),
+    methods.extend(described.actions.into_iter().filter(|action| !is_side(&action.name)).map(|action| {
+        MethodDescription {
+            method: method::TOKEN_CALL.into(),
+            label: action.label,
+            key_operation: kind_of(&token, &action.name).is_some(),
+            price: price(kind_of(&token, &action.name).map_or(Class::Call, |_| Class::Operation)),
+            transaction: action.transaction,
+            access: access(action.access),
+            excluded_by: action.exclude,
+            params: object(
+                json!({
+                    "instance": instance_schema(),
+                    "action": { "const": action.name },
+                    "inputs": action.parameters,
+                    "reading": reading_schema(),
+                    "authorisation": smartlayer_grants::authorisation_schema(),
+                }),
+                &["instance", "action"],
+            ),
+            action: Some(action.name),
+        }
     }));
     let attributes = described.attributes.into_iter().map(|attribute| AttributeDescription {
         label: attribute.label,

@@ -133,7 +133,11 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         (
             method::GRANT_REVOKE,
             "Takes back what a token's owner granted",
-            smartlayer_grants::revocation_schema(),
+            {
+                let mut schema = smartlayer_grants::revocation_schema();
+                schema["properties"]["reading"] = reading_schema();
+                schema
+            },
             "Revoked",
         ),
         (method::SESSION_TERMS, "What a payer needs to open a session to this node", none(), "SessionTermsAnswer"),
@@ -186,7 +190,7 @@ fn methods() -> Vec<(&'static str, &'static str, Value, &'static str)> {
 }
 
 /// The owner's order, and the instance that it is sent to.
-fn transfer_schema() -> Value {
+pub(super) fn transfer_schema() -> Value {
     let mut schema = smartlayer_grants::transfer_schema();
     schema["properties"]["instance"] = instance_schema();
     schema["properties"]["reading"] = reading_schema();

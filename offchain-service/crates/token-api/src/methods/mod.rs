@@ -105,7 +105,11 @@ pub(crate) async fn free(node: &Arc<Node>, name: &str, given: Option<Value>) -> 
             answer(node.instances.holders(node, instance.into()).await?)
         }
         method::GRANT_REVOKE => {
-            let changed = access::revoke(node, &params(given)?).await?;
+            // Beside what was signed, the caller may show the token.
+            let mut given = given;
+            let reading = given.as_mut().and_then(Value::as_object_mut).and_then(|given| given.remove("reading"));
+            let reading = reading.map(|reading| params(Some(reading))).transpose()?.unwrap_or_default();
+            let changed = access::revoke(node, &params(given)?, &reading).await?;
             answer(rpc::Revoked { changed })
         }
         method::SESSION_TERMS => answer(session::terms(node)),

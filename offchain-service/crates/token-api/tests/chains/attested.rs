@@ -10,7 +10,9 @@ use base64::{prelude::BASE64_STANDARD, Engine};
 use serde_json::{json, Value};
 use smartlayer_api_types::{rpc::Outcome, rpc::Response, ErrorCode};
 use smartlayer_ethereum::ChainId;
-use smartlayer_grants::{request_hash, Audience, Authorisation, Grant, Principal, Statement, Use};
+use smartlayer_grants::{
+    request_hash, Audience, Authorisation, Grant, Principal, Revocation, Revoked, SignedRevocation, Statement, Use,
+};
 use smartlayer_primitives::{Hash, InstanceId, SLT};
 use smartlayer_token_api::EvmConfig;
 
@@ -216,6 +218,22 @@ async fn an_attestation_is_read_like_a_token_and_makes_its_recipient_the_owner()
     let answer = world.paid(&asked(Some(&shown), 1), session, 3 * PRICE + SLT / 500).await.result();
     assert_eq!(answer["attributes"], json!({ "dinner": "7 pm" }));
     assert_eq!(world.post(&asked(None, 2), None).await.code(), ErrorCode::NotAuthorised);
+
+    // And who grants, takes back.
+    let revocation = Revocation {
+        genesis: GENESIS,
+        instance: INSTANCE,
+        owner: Principal::Ethereum(holder.into_array()),
+        revoke: Revoked::Grant(grant.id()),
+    };
+    let signature = anvil.rpc("eth_signTypedData_v4", json!([holder, revocation.typed_data()])).await;
+    let signature: [u8; 65] = hex::decode(signature.as_str().unwrap()).unwrap().try_into().unwrap();
+    let signature = smartlayer_grants::StatementSignature::Eip712(signature);
+    let mut params = serde_json::to_value(SignedRevocation { revocation, signature }).unwrap();
+    assert_eq!(world.free("grant_revoke", params.clone()).await.code(), ErrorCode::NotAuthorised);
+    params["reading"] = json!({ "attestation": shown });
+    assert_eq!(world.free("grant_revoke", params).await.result(), json!({ "changed": true }));
+    assert_eq!(world.post(&asked(Some(&shown), 2), None).await.code(), ErrorCode::NotAuthorised);
 }
 
 #[tokio::test(flavor = "multi_thread")]

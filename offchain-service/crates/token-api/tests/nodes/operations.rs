@@ -114,9 +114,14 @@ fn served_by(nodes: &[u8]) -> (Assignment, Vec<u8>) {
     (assignment, state)
 }
 
-/// A second node that comes to execute the operations of an instance which these others served, in a world whose anchors have committed nothing.
-async fn successor(world: &World, dir: &std::path::Path, others: &[u8]) -> (Second, SessionId) {
-    anchor_rpc(&world.chain, 1, not_committed()).await;
+/// A second node that comes to execute the operations of an instance which these others served, in a world whose anchors answer nothing but this.
+async fn successor(
+    world: &World,
+    dir: &std::path::Path,
+    others: &[u8],
+    anchor: serde_json::Value,
+) -> (Second, SessionId) {
+    anchor_rpc(&world.chain, 1, anchor).await;
     let second = Second::start(world, dir).await;
     world.anchor.wait_for_peers(2, SOON).await.unwrap();
     let (assignment, state) = served_by(&[&[OTHER_NODE], others].concat());
@@ -144,14 +149,16 @@ fn is_denied(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Error(e) if e.code == ErrorCode::SelectionDenies.code())
 }
 
-/// What most of those who knew the instance say needs no commitment, nor the key that the executor had then.
+/// What most of those who knew the instance say needs no commitment, nor the key that the executor had then: anchors may remember what the chain
+/// has forgotten.
 #[tokio::test]
 async fn what_all_holders_say_is_believed_at_once() {
     let world = World::start().await;
     let told = PeerResponse::Operations(vec![redeemed_by(70, 71)].try_into().unwrap());
     let _holders = [holder(&world, HOLDERS[0], told.clone()).await, holder(&world, HOLDERS[1], told).await];
     let dir = tempfile::tempdir().unwrap();
-    let (second, session) = successor(&world, dir.path(), &HOLDERS).await;
+    let (second, session) =
+        successor(&world, dir.path(), &HOLDERS, proven(5, &[redeemed_by(70, 71), redeemed_by(70, 71)])).await;
     let outcome = redeemed(&world, &second, session, SOON).await.expect("knows soon");
     assert!(is_denied(&outcome), "{outcome:?}");
     second.stop().await;
@@ -165,7 +172,7 @@ async fn what_one_holder_says_waits_for_the_commitments_of_its_time() {
     let alone = holder(&world, HOLDERS[0], told(vec![redeemed_by(HOLDERS[0], HOLDERS[0])])).await;
     let silent = holder(&world, HOLDERS[1], told(Vec::new())).await;
     let dir = tempfile::tempdir().unwrap();
-    let (second, session) = successor(&world, dir.path(), &HOLDERS).await;
+    let (second, session) = successor(&world, dir.path(), &HOLDERS, not_committed()).await;
     assert_eq!(redeemed(&world, &second, session, Duration::from_secs(6)).await, None);
     // Two periods later nothing can prove it any more.
     commit(&world.chain, 0, &[], &[]);
@@ -185,7 +192,7 @@ async fn an_empty_answer_of_one_holder_is_not_enough() {
     let refused = PeerResponse::refused(RefusalCode::Busy, "later");
     let _busy = holder(&world, HOLDERS[1], refused).await;
     let dir = tempfile::tempdir().unwrap();
-    let (second, session) = successor(&world, dir.path(), &HOLDERS).await;
+    let (second, session) = successor(&world, dir.path(), &HOLDERS, not_committed()).await;
     assert_eq!(redeemed(&world, &second, session, Duration::from_secs(8)).await, None);
     second.stop().await;
 }
@@ -212,4 +219,17 @@ async fn a_replaced_executor_that_heard_nothing_of_it_executes_nothing() {
     assert!(found);
     let answer = world.paid(&redeem(1), session, CALL_PRICE).await;
     assert_eq!(answer.code(), ErrorCode::NotTheExecutor);
+}
+
+/// Where nobody had the instance before, nobody is waited for.
+#[tokio::test]
+async fn new_holders_do_not_wait_for_each_other() {
+    let world = World::start().await;
+    let new = PeerResponse::refused(RefusalCode::NotYet, "not yet");
+    let _holders = [holder(&world, HOLDERS[0], new.clone()).await, holder(&world, HOLDERS[1], new).await];
+    let dir = tempfile::tempdir().unwrap();
+    let (second, session) = successor(&world, dir.path(), &HOLDERS, not_committed()).await;
+    let outcome = redeemed(&world, &second, session, SOON).await.expect("knows soon");
+    assert!(matches!(outcome, Outcome::Result(_)), "{outcome:?}");
+    second.stop().await;
 }
