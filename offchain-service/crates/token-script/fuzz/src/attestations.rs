@@ -45,8 +45,19 @@ const WORDS: &[&str] = &[
 
 pub(crate) fn input(choice: &mut Choice) -> Vec<u8> {
     let mut input = choice.pick(PACKAGES).as_bytes().to_vec();
-    change(&mut input, WORDS, choice);
+    // What is another digit is as likely another's attestation as none.
+    match choice.once_in(2) {
+        true => (0..=choice.below(3)).for_each(|_| digit(&mut input, choice)),
+        false => change(&mut input, WORDS, choice),
+    }
     input
+}
+
+fn digit(input: &mut [u8], choice: &mut Choice) {
+    let at = choice.below(input.len());
+    if let Some(digit) = input.iter_mut().skip(at).find(|byte| byte.is_ascii_digit()) {
+        *digit = *choice.pick(b"0123456789");
+    }
 }
 
 pub(crate) fn run(input: &[u8]) -> Result<Outcome, String> {
