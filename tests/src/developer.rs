@@ -240,7 +240,22 @@ impl Pass<'_> {
             "an update published at {} reached a subscriber of {}: the command took {published:?}, the subscriber heard after {heard:?}",
             at.name, elsewhere.name
         ));
-        Ok(())
+        // And what its contract changes. What the node sees first is only what later blocks are compared with.
+        let evm = &self.network.evm.url;
+        for value in 2..30 {
+            rpc::call(evm, "anvil_setStorageAt", json!([CONTRACT, word(0), word(value)])).await?;
+            rpc::call(evm, "anvil_mine", json!(["0x1"])).await?;
+            let Ok(change) = tokio::time::timeout(Duration::from_secs(6), changes.next()).await else { continue };
+            let change = change.context("the subscription ended")??;
+            let names = change["names"].as_array().into_iter().flatten();
+            if change["kind"] == "attributes" && names.clone().any(|name| name == "open") {
+                ensure!(change["blocks"].as_object().is_some_and(|blocks| blocks.len() == 1), "{change}");
+                teller
+                    .say("a block that changed the contract was told to the subscriber, as a change of the attribute");
+                return Ok(());
+            }
+        }
+        bail!("what the contract changed was not told")
     }
 
     /// Saved answers and their proofs hold against a snapshot, with no chain in reach; a changed one does not.

@@ -131,7 +131,7 @@ codes! {
     ChangesForgotten = 4053, "changes_forgotten", 200, "Read the instance anew, and subscribe without after.";
     /// The transaction would fail; the message says why, and data.revert what the contract gave as its reason.
     TransactionFails = 4054, "transaction_fails", 200, "Correct the inputs, or wait until the chain's state lets it pass.";
-    /// The instance cannot be exchanged for the other; data.refusal is no-transfer-operation, no-issue-operation, not-reserved or owned-on-chain.
+    /// The instance cannot be exchanged for the other; data.refusal is no-transfer-operation, no-issue-operation, not-reserved, owned-on-chain or not-issued.
     NotTransferable = 4055, "not_transferable", 200, "Choose an instance that its issuer reserved for the one that you give; the message says what is missing.";
     /// The instance was destroyed by a transfer, and takes no key operation any more; data.issued names what was issued in exchange.
     Destroyed = 4056, "destroyed", 200, "Use the instance in data.issued.";

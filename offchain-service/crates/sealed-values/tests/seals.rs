@@ -40,6 +40,14 @@ fn a_sealed_value_opens_under_its_name_in_its_instance_with_its_key() {
     assert_ne!(key(1, SEAT).seal(SEAT, "holder", "Ada").unwrap(), sealed);
 }
 
+/// The value in docs/integrate/private-values.md: clients in other languages go by it.
+#[test]
+fn what_is_published_opens() {
+    let sealed =
+        "sealed:1:b78e7770c84361fb:BdYDJ9G0j5eZFA2Y7xsxFfz0QqOQk0vFNwKH4kCI3MFX_pykV0o0IMxis9eGl0zG68jC43p92brTKujEKHnYkBz6Hyipq2sX";
+    assert_eq!(key(1, SEAT).open(SEAT, "holder", sealed).as_deref(), Some("Ada Lovelace"));
+}
+
 #[test]
 fn lengths_tell_little() {
     let length = |value: &str| key(1, SEAT).seal(SEAT, "holder", value).unwrap().len();
