@@ -18,7 +18,9 @@ use std::{
 use futures::future::join_all;
 use smartlayer_api_types::{rpc::AnchorProof, ApiError, ErrorCode, Instance};
 use smartlayer_network::messages::{Operations as Told, RefusalCode, Request, Response};
-use smartlayer_primitives::{operation::Operation, payload::Payload, AccountId, Hash, InstanceId, Period};
+use smartlayer_primitives::{
+    assignment::Assignment, operation::Operation, payload::Payload, AccountId, Hash, InstanceId, Period,
+};
 
 use crate::{
     access::now,
@@ -78,7 +80,7 @@ impl Operations {
             }
         }
         let state = node.data.catching_up(id)?;
-        let unproved = self.believe(node, told.into_values().collect(), informed).await?;
+        let unproved = self.believe(node, &kept.assignment, told.into_values().collect(), informed).await?;
         let Some(state) = state else { return Ok(silent < holders.len() || holders.is_empty()) };
 
         let waits = unproved && waits_for_proof(node, id, state).await?;
@@ -93,7 +95,13 @@ impl Operations {
 
     /// Takes in what can be believed of what was told, each with how many of the `informed` holders said it. Returns whether something is left
     /// that nothing shows yet.
-    async fn believe(&self, node: &Node, told: Vec<(Operation, usize)>, informed: usize) -> Result<bool, ApiError> {
+    async fn believe(
+        &self,
+        node: &Node,
+        assignment: &Assignment,
+        told: Vec<(Operation, usize)>,
+        informed: usize,
+    ) -> Result<bool, ApiError> {
         let mut unproved = false;
         let mut doubtful = Vec::new();
         for (operation, count) in told {
@@ -101,7 +109,10 @@ impl Operations {
                 continue;
             }
             let majority = count >= 2 && 2 * count > informed;
-            match majority || matches!(self.is_by_executor(node, &operation).await, Ok(true)) {
+            // Of another executor, or another instance, nothing is looked up: who tells of many such would hold everything up.
+            let claims = operation.instance == assignment.instance
+                && assignment.serving.first() == Some(&operation.receipt.receipt.node);
+            match majority || claims && matches!(self.is_by_executor(node, &operation).await, Ok(true)) {
                 true => unproved |= !accepted(self.accept(node, operation).await)?,
                 false => doubtful.push(operation),
             }
