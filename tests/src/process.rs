@@ -2,10 +2,15 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    net::Ipv4Addr,
+    ops::Range,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Mutex, MutexGuard},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Mutex, MutexGuard,
+    },
     time::{Duration, Instant},
 };
 
@@ -168,9 +173,21 @@ impl Drop for Process {
     }
 }
 
-/// A TCP port that nobody listens on now.
+/// A TCP port that nobody listens on now, another one at each call. Not one that systems give to outgoing connections: one of
+/// those could take it before the process listens that it is for.
 pub fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const PORTS: Range<u32> = 10_000..32_000;
+    // Tests that run at the same time begin at different places.
+    let begin = std::process::id().wrapping_mul(1009);
+    for _ in PORTS {
+        let turn = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(PORTS.start + turn % (PORTS.end - PORTS.start))?;
+        if std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no TCP port between {} and {} is free", PORTS.start, PORTS.end)
 }
 
 /// The folder with this build's executables.
