@@ -273,6 +273,33 @@ async fn an_instance_survives_its_server(network: &mut LocalNetwork, teller: &Te
     Ok(())
 }
 
+/// A node that serves an instance, and what it charged for reading it.
+struct Server {
+    account: AccountId,
+    service: ServiceClient,
+    session: SessionId,
+    charged: Balance,
+}
+
+/// The node that serves the instance first, as soon as it answers: who was dead a moment ago may just hear that others took over.
+async fn serving_now(payer: &Payer, instance: InstanceId) -> Result<Server> {
+    let (chain, http) = (payer.chain(), http_client(Duration::from_secs(30)));
+    let tokens = TokenClient::new(payer.clone(), Options::default());
+    let params = json!({ "instance": { "tokenType": instance.token_type, "index": instance.index } });
+    let found = RefCell::new(None);
+    wait_until("a node that serves the ticket now answers", Duration::from_secs(120), || async {
+        let assignment = tokens.assignment(instance, true).await?;
+        let account = assignment.serving.first().context("a serving node")?.clone();
+        let service = node_service(chain, &http, &account).await?;
+        let session = payer.open(&account, SLT / 10).await?;
+        let read = payer.call::<Value>(&service, session, "token_attributes", params.clone(), SLT).await;
+        *found.borrow_mut() = read.ok().map(|read| Server { account, service, session, charged: read.charged() });
+        Ok(found.borrow().is_some())
+    })
+    .await?;
+    found.into_inner().context("an answer")
+}
+
 /// The chain node that the services are connected to dies and comes back.
 async fn the_chain_goes_away(network: &mut LocalNetwork, outcome: &Outcome) -> Result<()> {
     let chain = network.client.clone();
@@ -280,14 +307,11 @@ async fn the_chain_goes_away(network: &mut LocalNetwork, outcome: &Outcome) -> R
     let http = http_client(Duration::from_secs(30));
     let user = network.key("User")?;
     let payer = Payer::new(chain.clone(), user.clone());
-    let node = network.nodes.iter().find(|n| n.account == outcome.survivor).context("the survivor")?;
+    let instance = InstanceId { token_type: outcome.token_type, index: 1 };
+    let Server { account: server, service, session, charged: price } = serving_now(&payer, instance).await?;
+    let node = network.nodes.iter().find(|n| n.account == server).context("the serving node")?;
     let metrics = node.endpoints.metrics.clone();
     let health = metrics.replace("/metrics", "/health");
-    let service = node_service(&chain, &http, &outcome.survivor).await?;
-    let instance = InstanceId { token_type: outcome.token_type, index: 1 };
-    let session = payer.open(&outcome.survivor, SLT / 10).await?;
-    let params = json!({ "instance": { "tokenType": instance.token_type, "index": instance.index } });
-    let price = payer.call::<Value>(&service, session, "token_attributes", params, SLT).await?.charged();
 
     network.chain[0].process.kill()?;
     let connected = || async { Ok::<_, anyhow::Error>(service.node_info().await?.chain.connected) };
@@ -300,7 +324,7 @@ async fn the_chain_goes_away(network: &mut LocalNetwork, outcome: &Outcome) -> R
     .await?;
 
     // What was held is still good for a while; not a planck more, and nothing that was never seen.
-    let attempt = Attempt { network, service, node: outcome.survivor.clone(), signer: user, instance, http };
+    let attempt = Attempt { network, service, node: server, signer: user, instance, http };
     let body = attempt.body();
     let terms = attempt.service.session_terms().await?.terms;
     let good = attempt.promise(session, 2 * price, &body, &genesis);
@@ -337,12 +361,10 @@ async fn the_chain_goes_away(network: &mut LocalNetwork, outcome: &Outcome) -> R
 /// A payer closes its session while the node that served it is dead.
 async fn a_watchtower_claims(network: &mut LocalNetwork, outcome: &Outcome) -> Result<()> {
     let chain = network.client.clone();
-    let node = &outcome.survivor;
     let payer = Payer::new(chain.clone(), network.key("User")?);
-    let service = node_service(&chain, &http_client(Duration::from_secs(30)), node).await?;
-    let session = payer.open(node, SLT / 10).await?;
-    let params = json!({ "instance": { "tokenType": outcome.token_type, "index": 1 } });
-    let owed = payer.call::<Value>(&service, session, "token_attributes", params, SLT).await?.charged();
+    let instance = InstanceId { token_type: outcome.token_type, index: 1 };
+    let Server { account: node, session, charged: owed, .. } = serving_now(&payer, instance).await?;
+    let node = &node;
     let tower = network.chain[1].http.clone();
     wait_until("the watchtower has the promise", Duration::from_secs(60), || async {
         Ok(!rpc::call(&tower, "watchtower_kept", json!([session])).await?.is_null())
