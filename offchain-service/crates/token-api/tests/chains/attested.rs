@@ -280,7 +280,7 @@ async fn what_is_not_the_issuers_or_of_another_instance_or_revoked_is_refused() 
 /// The node sees a new block soon.
 async fn eventually_refused(paid: &mut impl AsyncFnMut(&str) -> String, shown: &str, why: &str) {
     let mut found = String::new();
-    for _ in 0..6 {
+    for _ in 0..20 {
         tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
         found = paid(shown).await;
         if found == why {
